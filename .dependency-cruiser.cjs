@@ -1,0 +1,65 @@
+// The import rules of the rooms (docs/architecture.md): who may see whom. Checked by `make test`.
+const others = (...rooms) => `^(${rooms.join('|')})/`;
+module.exports = {
+  forbidden: [
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'proxy-alone',
+      severity: 'error',
+      from: { path: '^proxy/' },
+      to: { path: others('server', 'clients', 'analysis', 'demo', 'bench', 'e2e') },
+    },
+    {
+      name: 'server-alone',
+      severity: 'error',
+      from: { path: '^server/' },
+      to: { path: others('proxy', 'clients', 'analysis', 'demo', 'bench', 'e2e') },
+    },
+    {
+      name: 'clients-alone',
+      severity: 'error',
+      from: { path: '^clients/' },
+      to: { path: others('proxy', 'server', 'analysis', 'demo', 'bench', 'e2e') },
+    },
+    {
+      name: 'analysis-sees-formats-only',
+      severity: 'error',
+      from: { path: '^analysis/', pathNot: '\\.test\\.ts$' },
+      to: {
+        path: others('proxy', 'server', 'clients', 'demo', 'bench', 'e2e'),
+        pathNot: '^(proxy/trace/|clients/gap-report\\.ts$|server/layers/message\\.ts$)',
+      },
+    },
+    {
+      name: 'terminal-at-the-bottom',
+      severity: 'error',
+      from: { path: '^terminal/' },
+      to: { path: others('proxy', 'server', 'clients', 'analysis', 'demo', 'bench', 'e2e') },
+    },
+    {
+      name: 'wire-sans-io',
+      severity: 'error',
+      from: { path: '^proxy/wire/', pathNot: '\\.test\\.ts$' },
+      to: { dependencyTypes: ['core'], pathNot: '^(node:)?buffer$' },
+    },
+    {
+      name: 'net-in-one-place',
+      severity: 'error',
+      from: { path: '^proxy/', pathNot: '(\\.test\\.ts$|^proxy/(tunnel|upstream)\\.ts$)' },
+      to: { path: '^(node:)?(net|tls)$' },
+    },
+    {
+      name: 'no-orphans',
+      severity: 'error',
+      from: { orphan: true, pathNot: '(\\.test\\.ts$|\\.d\\.ts$|^(cli|analyze-gap)\\.ts$)' },
+      to: {},
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^dist/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { extensions: ['.ts', '.js'] },
+  },
+};

@@ -1,0 +1,103 @@
+/**
+ * What a reader of a trace is given: rows with their bytes decoded. analysis/ works from these types alone.
+ */
+import type { ClosedBy, ClosedHow } from '../tape.js';
+import type { Reply, ReplyKind } from '../wire/reply.js';
+
+export type { ClosedBy, ClosedHow } from '../tape.js';
+export type { Reply, ReplyKind } from '../wire/reply.js';
+
+export interface TraceConnection {
+  readonly id: number;
+  readonly openedUs: number;
+  /** When the first side closed; null while open. */
+  readonly closedUs: number | null;
+  readonly closedBy: ClosedBy | null;
+  readonly closedHow: ClosedHow | null;
+  readonly closedDetail: string | null;
+  readonly endedUs: number | null;
+  readonly clientAddress: string;
+  readonly upstreamAddress: string;
+  readonly respVersion: 2 | 3;
+  /** What the client says of itself; never judge by it. */
+  readonly clientName: string | null;
+  readonly libraryName: string | null;
+  readonly libraryVersion: string | null;
+  readonly bytesFromClient: number;
+  readonly bytesFromRedis: number;
+  readonly unflushedToClient: number | null;
+  readonly unflushedToRedis: number | null;
+}
+
+export interface TraceOperation {
+  readonly id: number;
+  readonly connection: number;
+  readonly sequence: number;
+  readonly command: string;
+  readonly requestedUs: number;
+  readonly repliedUs: number | null;
+  readonly flushedUs: number | null;
+  readonly owed: number;
+  readonly pipelined: boolean;
+  /** `id` of the MULTI it was queued under. */
+  readonly transaction: number | null;
+  readonly replyKind: ReplyKind | 'none' | null;
+  readonly requestLength: number;
+  readonly replyLength: number;
+  /** Cut when recorded: the last argument, or the reply, is not whole. */
+  readonly requestCut: boolean;
+  readonly replyCut: boolean;
+  /** The request's words, the command name first. Decoded on first use. */
+  readonly args: readonly Buffer[];
+  /** Decoded on first use. Null: none came, or it was cut. */
+  readonly reply: Reply | null;
+}
+
+export interface TraceHole {
+  readonly id: number;
+  readonly connection: number | null;
+  readonly direction: 'client' | 'redis' | null;
+  readonly fromUs: number;
+  readonly toUs: number | null;
+  readonly byteOffset: number | null;
+  readonly bytes: number;
+  readonly reason: string;
+  readonly detail: string;
+}
+
+export interface OperationFilter {
+  /** Any of these, upper case. */
+  readonly commands?: readonly string[];
+  /** A glob as Redis' KEYS has it (`*`, `?`, `[a-z]`, `\`), matched against any key of the operation. */
+  readonly key?: string;
+  readonly connection?: number;
+  /** Requested at or after, microseconds since the start. */
+  readonly sinceUs?: number;
+  /** Requested before. */
+  readonly untilUs?: number;
+  /** Bytes found in the request or the reply. */
+  readonly text?: string;
+  readonly afterId?: number;
+}
+
+export interface Trace {
+  readonly path: string;
+  readonly meta: ReadonlyMap<string, string>;
+  /** Wall clock of time 0, microseconds since 1970. */
+  readonly startedUnixUs: number;
+  /** Up to here everything that was recorded can be read; a trace still being written goes on after it. */
+  readonly watermarkUs: number;
+  /** Is a proxy writing it now? */
+  readonly live: boolean;
+  /** False where it ended abruptly (then a hole says from when on), or is live. */
+  readonly endMarker: boolean;
+  operations(filter?: OperationFilter): IterableIterator<TraceOperation>;
+  operation(id: number): TraceOperation | undefined;
+  operationCount(): number;
+  connections(): IterableIterator<TraceConnection>;
+  connection(id: number): TraceConnection | undefined;
+  holes(): IterableIterator<TraceHole>;
+  /** Read-only SQL; throws GaptraceError GAPTRACE_SQL on a statement that writes or does not parse. */
+  sql(statement: string): IterableIterator<Readonly<Record<string, unknown>>>;
+  close(): void;
+}

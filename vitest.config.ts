@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config';
+
+// Tests that start workers or programs use the built dist/: `make test` builds first.
+export default defineConfig({
+  test: {
+    include: ['{terminal,proxy,server,clients,analysis,demo,bench,e2e}/**/*.test.ts', '*.test.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    coverage: {
+      provider: 'v8',
+      include: ['{terminal,proxy,server,clients,analysis}/**/*.ts'],
+      exclude: ['**/*.test.ts'],
+      reporter: ['text-summary', 'text', 'json-summary'],
+    },
+  },
+});
