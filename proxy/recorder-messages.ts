@@ -1,0 +1,42 @@
+/**
+ * What the forwarding thread and the recorder's worker say to each other. Blocks go over by transfer (no copy) and
+ * their memory comes back the same way once they are stored.
+ */
+
+/** `workerData` of the recorder's worker. */
+export interface WorkerStart {
+  readonly path: string;
+  readonly meta: Readonly<Record<string, string>>;
+  readonly startedUnixUs: number;
+  /** Bytes kept of each request and each reply. Undefined: the Conversation's default. */
+  readonly keepBytes: number | undefined;
+  readonly faults: WorkerFaults;
+}
+
+/** Tests only: what a real disk and a real worker cannot be made to do on demand. */
+export interface WorkerFaults {
+  /** Milliseconds to sleep before storing each batch: a disk that is too slow. */
+  readonly storeDelayMs?: number;
+  /** `PRAGMA max_page_count`: a disk that fills up. */
+  readonly maxPages?: number;
+  /** Throw, as a bug would, after this many blocks were stored. */
+  readonly throwAfterBlocks?: number;
+  /** Store, and never index: a backlog. */
+  readonly neverIndex?: boolean;
+}
+
+export type ToWorker =
+  | { readonly type: 'block'; readonly buffer: ArrayBuffer; readonly length: number }
+  | { readonly type: 'close'; readonly atUs: number };
+
+export type FromWorker =
+  | { readonly type: 'ready' }
+  /** These blocks are in the file: their memory is free again. */
+  | { readonly type: 'stored'; readonly buffers: readonly ArrayBuffer[] }
+  | { readonly type: 'failed'; readonly code: `GAPTRACE_${string}`; readonly message: string }
+  | {
+      readonly type: 'closed';
+      readonly operations: number;
+      readonly holes: number;
+      readonly bytesWithheld: number;
+    };
