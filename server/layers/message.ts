@@ -1,0 +1,88 @@
+/**
+ * The member format of the channels_redis core layer: what one message looks like in a queue.
+ *
+ * A queue is a sorted set, and a set holds equal members once. So each member begins with 12 random bytes, which
+ * make two equal messages differ; the msgpack of the message follows, a map with string keys. A message for one
+ * process is sent once and names there, under `__asgi_channel__`, the channels in that process it is for: a string
+ * when sent by `send`, a list when by `group_send`. A message for a general channel has no such key.
+ *
+ * Source: `serialize`, `deserialize`, `send` and `group_send` in channels_redis/core.py, 3.0 to 4.3. With
+ * `symmetric_encryption_keys` a Fernet token takes the place of the msgpack; that is opaque here.
+ */
+import { decode, encode } from '@msgpack/msgpack';
+
+/** Length of the random start of a member. */
+export const RANDOM_BYTES = 12;
+/** The key under which a message names its recipients. */
+export const RECIPIENTS_KEY = '__asgi_channel__';
+
+/**
+ * A message as the layer's user sees it. Values are null, boolean, number, string, Uint8Array, arrays and maps of
+ * these, and bigint for integers that msgpack holds in 64 bits, so that none is rounded.
+ */
+export type Message = Readonly<Record<string, unknown>>;
+
+export type DecodedMember =
+  | { readonly ok: true; readonly message: Message }
+  | { readonly ok: false; readonly reason: string };
+
+/**
+ * The bytes to put into a queue. `random` is exactly 12 bytes, new for each member.
+ * A whole number is written as an integer: JavaScript cannot tell 1.0 from 1, Python can.
+ * Throws RangeError on another length of `random`, and what msgpack throws on a value that it has no form for.
+ */
+export function encodeMember(message: Message, random: Uint8Array): Uint8Array {
+  if (random.length !== RANDOM_BYTES)
+    throw new RangeError(`a member begins with ${RANDOM_BYTES} random bytes, not ${random.length}`);
+  const body = encode(message, { useBigInt64: true });
+  const member = new Uint8Array(RANDOM_BYTES + body.length);
+  member.set(random);
+  member.set(body, RANDOM_BYTES);
+  return member;
+}
+
+/** Reads a member. Never throws: what is not a member (or is encrypted) comes back with the reason. */
+export function decodeMember(bytes: Uint8Array): DecodedMember {
+  if (bytes.length <= RANDOM_BYTES)
+    return {
+      ok: false,
+      reason: `${bytes.length} bytes: shorter than the ${RANDOM_BYTES} random ones and a message`,
+    };
+  const body = bytes.subarray(RANDOM_BYTES);
+  let value: unknown;
+  try {
+    value = decode(body, {
+      useBigInt64: true,
+      mapKeyConverter: stringKey,
+      // Nothing in it can be longer than itself. Without this, five bytes that claim an array of 2^29 items cost 4 GB.
+      maxStrLength: body.length,
+      maxBinLength: body.length,
+      maxArrayLength: body.length,
+      maxMapLength: body.length,
+      maxExtLength: body.length,
+    });
+  } catch (error) {
+    return { ok: false, reason: `not msgpack: ${error instanceof Error ? error.message : String(error)}` };
+  }
+  if (!isMap(value)) return { ok: false, reason: 'msgpack, but not a map: a message is a map' };
+  return { ok: true, message: value };
+}
+
+/** The channels that a message names as its recipients, in its order. Null where it names none, or no such list. */
+export function recipientsOf(message: Message): readonly string[] | null {
+  const recipients = message[RECIPIENTS_KEY];
+  if (typeof recipients === 'string') return [recipients];
+  if (Array.isArray(recipients) && recipients.every((channel) => typeof channel === 'string'))
+    return recipients;
+  return null;
+}
+
+/** Python's msgpack refuses other keys too (`strict_map_key`), so a layer never reads them. */
+function stringKey(key: unknown): string {
+  if (typeof key === 'string') return key;
+  throw new TypeError('a map key that is not a string');
+}
+
+function isMap(value: unknown): value is Message {
+  return value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype;
+}
