@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GaptraceError } from '../terminal/errors.js';
 import { readLines } from '../terminal/lines.js';
-import { gapReportLine, readGapReports } from './gap-report.js';
+import { gapReportLine, messageLine, readGapReports } from './gap-report.js';
 
 const at = '2026-11-23T12:00:00.123Z';
 const report = { client: 'c', room: 'room_a', sender: 's', expected: 5, received: 7, missing: [5, 6], at };
@@ -92,11 +92,14 @@ describe('a client log', () => {
     expect(await missingIn('', recv(0), '{"event":"weather"}', ' ', recv(2))).toEqual([['c', 's', 1]]);
   });
 
-  it('says what was sent', async () => {
-    const { sent } = await readGapReports([
-      '{"event":"send","client":"c","room":"r","sender":"s","count":0,"t":0.5}',
+  it.each([0.5, at, null])('says what was sent and received, as it was written (at %s)', async (when) => {
+    const message = { client: 'c', room: 'r', sender: 's', count: 0, at: when };
+    const { sent, received } = await readGapReports([
+      messageLine('send', message),
+      messageLine('recv', message),
     ]);
-    expect(sent).toEqual([{ client: 'c', room: 'r', sender: 's', count: 0, at: 0.5 }]);
+    expect(sent).toEqual([message]);
+    expect(received).toEqual([message]);
   });
 });
 

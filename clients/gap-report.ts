@@ -8,7 +8,7 @@
  *   {"schema":1,"event":"send","client":…,"room":…,"sender":…,"count":6,"t":12.24}   a message sent
  *   {"schema":1,"event":"start","client":…}                                           the client (re)connects
  *
- * Other events are passed over. A client that starts again begins a new account: what was sent while it was away it
+ * (`t` is seconds since the clients' start; a date in `at` does as well.) Other events are passed over. A client that starts again begins a new account: what was sent while it was away it
  * cannot have missed. A gap that a client both reported and logged is kept once. Pure: lines in, values out.
  */
 import { GaptraceError, messageOf } from '../terminal/errors.js';
@@ -70,7 +70,26 @@ export async function readGapReports(
 
 /** A gap report as the line of a file, without the line's end. */
 export function gapReportLine(gap: GapReport): string {
-  return JSON.stringify({ schema: 1, event: 'gap', ...gap, ...(gap.at === null ? { at: undefined } : {}) });
+  return JSON.stringify({ schema: 1, event: 'gap', ...gap, at: gap.at ?? undefined });
+}
+
+/** A message received or sent as the line of a client log, without the line's end. */
+export function messageLine(event: 'recv' | 'send', message: LoggedMessage): string {
+  const { at, ...what } = message;
+  return JSON.stringify({
+    schema: 1,
+    event,
+    ...what,
+    ...(typeof at === 'number' ? { t: at } : { at: at ?? undefined }),
+  });
+}
+
+/** The counts that a gap is made of. */
+export function missingOf(gap: { readonly expected: number; readonly received: number }): number[] {
+  return Array.from(
+    { length: Math.min(gap.received - gap.expected, WIDEST_GAP) },
+    (_, i) => gap.expected + i,
+  );
 }
 
 class GapReader {
@@ -157,7 +176,7 @@ class GapReader {
       sender: entry.word('sender'),
       expected,
       received,
-      missing: entry.has('missing') ? entry.counts('missing') : range(expected, received),
+      missing: entry.has('missing') ? entry.counts('missing') : missingOf({ expected, received }),
       at: entry.time('at'),
     };
   }
@@ -165,7 +184,15 @@ class GapReader {
   #report(client: string, room: string, gap: Gap<Moment>): GapReport {
     const { sender, expected, received, at: moment } = gap;
     this.#checkWidth(expected, received, moment.line);
-    return { client, room, sender, expected, received, missing: range(expected, received), at: moment.at };
+    return {
+      client,
+      room,
+      sender,
+      expected,
+      received,
+      missing: missingOf({ expected, received }),
+      at: moment.at,
+    };
   }
 
   #checkWidth(expected: number, received: number, line: number): void {
@@ -244,8 +271,4 @@ function isCount(value: unknown): value is number {
 
 function idOf(gap: GapReport, count: number): string {
   return JSON.stringify([gap.client, gap.room, gap.sender, count]);
-}
-
-function range(from: number, to: number): number[] {
-  return Array.from({ length: to - from }, (_, i) => from + i);
 }
