@@ -1,0 +1,49 @@
+# What is done often, and all of it from a fresh clone: each target does the set-up that it needs.
+# The work is in scripts/ and package.json; this file is their index.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check types lint rooms shell build bench setup clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: setup ## explain the drops of a recorded run (needs Node alone, no Redis)
+	@scripts/build.sh --if-changed
+	@scripts/demo.sh
+
+test: ## install what is missing, build, check, and run all tests with coverage
+	@scripts/debian-packages.sh tests
+	@$(MAKE) --no-print-directory check shell build
+	@scripts/say.sh 'Tests'
+	@npm run --silent coverage
+
+check: types lint rooms ## types, lint and the import rules of the folders
+
+types: setup
+	@scripts/say.sh 'Types'
+	@npm run --silent typecheck
+
+lint: setup
+	@scripts/say.sh 'Lint'
+	@npm run --silent lint
+
+rooms: setup
+	@scripts/say.sh 'Import rules'
+	@npm run --silent rooms
+
+shell:
+	@scripts/say.sh 'Shell scripts'
+	@shellcheck scripts/*.sh .ci/run
+
+build: setup ## compile into dist/
+	@scripts/build.sh
+
+bench: setup ## what recording costs: direct, HAProxy, a bare pipe and gaptrace in one run
+	@scripts/debian-packages.sh bench
+	@scripts/build.sh --if-changed
+	@npm run --silent bench
+
+setup: ## npm packages, compiled where no prebuilt binary is to be had
+	@scripts/npm-packages.sh
+
+clean: ## remove what was built (node_modules stays)
+	rm -rf dist .dist-new coverage .stamps/build gaptrace-demo.db gaptrace-demo.db-*
