@@ -7,19 +7,25 @@ module.exports = {
       name: 'proxy-alone',
       severity: 'error',
       from: { path: '^proxy/' },
-      to: { path: others('server', 'clients', 'analysis', 'demo', 'bench', 'e2e') },
+      to: { path: others('server', 'clients', 'analysis', 'demo', 'bench') },
     },
     {
       name: 'server-alone',
       severity: 'error',
       from: { path: '^server/' },
-      to: { path: others('proxy', 'clients', 'analysis', 'demo', 'bench', 'e2e') },
+      to: { path: others('proxy', 'clients', 'analysis', 'demo', 'bench') },
     },
     {
       name: 'clients-alone',
       severity: 'error',
       from: { path: '^clients/' },
-      to: { path: others('proxy', 'server', 'analysis', 'demo', 'bench', 'e2e') },
+      to: { path: others('proxy', 'server', 'analysis', 'demo', 'bench') },
+    },
+    {
+      name: 'e2e-for-tests-only',
+      severity: 'error',
+      from: { path: '^(proxy|server|clients)/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^e2e/' },
     },
     {
       name: 'analysis-sees-formats-only',
@@ -45,7 +51,7 @@ module.exports = {
     {
       name: 'net-in-one-place',
       severity: 'error',
-      from: { path: '^proxy/', pathNot: '(\\.test\\.ts$|^proxy/(tunnel|upstream)\\.ts$)' },
+      from: { path: '^proxy/', pathNot: '(\\.test\\.ts$|^proxy/(listener|tunnel|upstream)\\.ts$)' },
       to: { path: '^(node:)?(net|tls)$' },
     },
     {
