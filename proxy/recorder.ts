@@ -61,6 +61,8 @@ const BLOCK_AGE_MS = 20;
 const BEHIND_BLOCKS = 4;
 /** Blocks beyond the memory limit that only openings, closes and notes may use. */
 const RESERVE_BLOCKS = 16;
+/** How often an idle recorder says that it is still there: it bounds the hole that a killed one leaves. */
+const HEARTBEAT_MS = 1000;
 /** Empty blocks kept for reuse. */
 const POOL_BLOCKS = 8;
 /** A chunk is not split to fill less room than this at the end of a block. */
@@ -85,6 +87,7 @@ export class Recorder {
   readonly #owed = new Map<number, Owed>();
   readonly #failureCallbacks: ((error: GaptraceError) => void)[] = [];
   readonly #flushedBody = Buffer.alloc(8);
+  readonly #heartbeat: NodeJS.Timeout;
 
   #state: 'recording' | 'failed' = 'recording';
   #failure: GaptraceError | null = null;
@@ -140,6 +143,8 @@ export class Recorder {
       Math.floor((options.memoryLimitBytes ?? MEMORY_LIMIT_BYTES) / this.#blockBytes),
     );
     this.#startedMs = startedMs;
+    this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
+    this.#heartbeat.unref();
     worker.on('message', (message: FromWorker) => this.#heard(message));
     worker.on('error', (error) => this.#fail(workerDied(messageOf(error))));
     worker.on('exit', (status) => this.#fail(workerDied(`exit status ${status}`)));
@@ -218,6 +223,7 @@ export class Recorder {
   }
 
   async #close(): Promise<RecordingSummary> {
+    clearInterval(this.#heartbeat);
     while (this.#state === 'recording' && this.#owed.size > 0) {
       this.#settleOwed();
       if (this.#owed.size > 0) await new Promise<void>((resolve) => this.#roomWaiters.push(resolve));
@@ -386,6 +392,11 @@ export class Recorder {
     if (this.#due && this.#withWorker < BEHIND_BLOCKS) this.#handOver();
   }
 
+  #beat(): void {
+    if (this.#block === null && this.#withWorker < BEHIND_BLOCKS)
+      this.note(this.nowUs(), { note: 'meta', values: {} });
+  }
+
   #post(message: ToWorker): void {
     this.#worker.postMessage(message, message.type === 'block' ? [message.buffer] : []);
   }
@@ -395,13 +406,16 @@ export class Recorder {
   #heard(message: FromWorker): void {
     if (message.type === 'stored') this.#stored(message.buffers);
     else if (message.type === 'failed') this.#fail(new GaptraceError(message.code, message.message));
-    else if (message.type === 'closed')
+    else if (message.type === 'closed') {
+      // It ends now, as it should: that is not a death.
+      this.#worker.removeAllListeners('exit');
       this.#settleClose?.({
         operations: message.operations,
         bytesNotRecorded: this.#bytesDropped + message.bytesWithheld,
         holes: message.holes,
         completed: true,
       });
+    }
   }
 
   #stored(buffers: readonly ArrayBuffer[]): void {
@@ -416,6 +430,7 @@ export class Recorder {
   #fail(error: GaptraceError): void {
     if (this.#state === 'failed') return;
     this.#state = 'failed';
+    clearInterval(this.#heartbeat);
     this.#failure = error;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#block = null;

@@ -1,0 +1,182 @@
+/**
+ * The recorder's other half, in a thread of its own: blocks -> file -> rows. It stores before it indexes. All blocks that wait
+ * are made safe and stored in one transaction, and their memory goes back; only while none waits are stored blocks indexed,
+ * 20 ms at a time. Under a flood the index lags, not the spool, and a kill at any moment leaves a file that can be completed.
+ *
+ * Whatever it throws ends the recording, not the traffic: it is reported once, and no end marker is written.
+ */
+
+import { existsSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import type Database from 'better-sqlite3';
+import { GaptraceError, messageOf } from '../terminal/errors.js';
+import { BlockRedactor } from './block-redactor.js';
+import { Indexer } from './indexer.js';
+import type { FromWorker, ToWorker, WorkerStart } from './recorder-messages.js';
+import { cannotCreate, createTrace, traceExists } from './trace/create.js';
+import { foldInto, writeEnding } from './trace/ending.js';
+import { TraceLock } from './trace/lock.js';
+import { Spool } from './trace/spool.js';
+import { hasSqliteCode } from './trace/sqlite-errors.js';
+import { TraceWriter } from './trace/writer.js';
+
+const SLICE_MS = 20;
+
+class RecorderWorker {
+  readonly #port: MessagePort;
+  readonly #start: WorkerStart;
+  readonly #lock: TraceLock;
+  readonly #database: Database.Database;
+  readonly #redactor = new BlockRedactor();
+  readonly #spool: Spool;
+  readonly #writer: TraceWriter;
+  readonly #indexer: Indexer;
+  readonly #waiting: { readonly buffer: ArrayBuffer; readonly length: number }[] = [];
+  #blocksStored = 0;
+  #closeAtUs: number | null = null;
+
+  constructor(port: MessagePort, start: WorkerStart) {
+    this.#port = port;
+    this.#start = start;
+    this.#lock = lockNewTrace(start.path);
+    try {
+      this.#database = createTrace(start.path, { ...start, writing: 'shared' });
+    } catch (error) {
+      this.#lock.release();
+      throw error;
+    }
+    const { maxPages } = start.faults;
+    if (maxPages !== undefined) this.#database.pragma(`max_page_count = ${maxPages}`);
+    this.#spool = new Spool(this.#database);
+    this.#writer = new TraceWriter(this.#database);
+    this.#indexer = new Indexer(this.#writer, { keepBytes: start.keepBytes });
+  }
+
+  /** A message has come: works until there is nothing left to do. */
+  work(message: ToWorker): void {
+    this.#take(message);
+    for (;;) {
+      this.#takeAll();
+      if (this.#waiting.length > 0) this.#store();
+      else if (!this.#spool.empty && !this.#start.faults.neverIndex) this.#indexSlice();
+      else break;
+    }
+    if (this.#closeAtUs !== null) this.#finish(this.#closeAtUs);
+  }
+
+  /** After a failure: nothing is written any more, and the lock is given back. */
+  abandon(): void {
+    try {
+      this.#database.close();
+    } catch {}
+    this.#lock.release();
+  }
+
+  #take(message: ToWorker): void {
+    if (message.type === 'block') this.#waiting.push(message);
+    else this.#closeAtUs = message.atUs;
+  }
+
+  #takeAll(): void {
+    for (;;) {
+      const received = receiveMessageOnPort(this.#port);
+      if (received === undefined) return;
+      this.#take(received.message as ToWorker);
+    }
+  }
+
+  #store(): void {
+    this.#sufferFaults();
+    const redacted = this.#waiting.map(({ buffer, length }) =>
+      this.#redactor.redact(Buffer.from(buffer, 0, length)),
+    );
+    this.#spool.store(redacted);
+    this.#blocksStored += redacted.length;
+    const buffers = this.#waiting.splice(0).map(({ buffer }) => buffer);
+    this.#say({ type: 'stored', buffers }, buffers);
+  }
+
+  #indexSlice(): void {
+    const endMs = performance.now() + SLICE_MS;
+    this.#spool.index(this.#indexer, () => performance.now() >= endMs);
+  }
+
+  #finish(atUs: number): void {
+    const held = this.#redactor.finish(atUs);
+    if (held !== null) {
+      this.#spool.store([held]);
+      this.#spool.index(this.#indexer, () => false);
+    }
+    writeEnding(this.#database, this.#writer, this.#indexer, 'clean', atUs);
+    foldInto(this.#database);
+    this.#database.close();
+    this.#lock.release();
+    const { operations, holes } = this.#indexer;
+    this.#say({ type: 'closed', operations, holes, bytesWithheld: this.#redactor.bytesWithheld });
+    this.#port.close();
+  }
+
+  #say(message: FromWorker, transfer: ArrayBuffer[] = []): void {
+    this.#port.postMessage(message, transfer);
+  }
+
+  #sufferFaults(): void {
+    const { storeDelayMs, throwAfterBlocks } = this.#start.faults;
+    if (storeDelayMs !== undefined)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, storeDelayMs);
+    if (throwAfterBlocks !== undefined && this.#blocksStored >= throwAfterBlocks)
+      throw new Error(`a fault asked for after ${throwAfterBlocks} blocks`);
+  }
+}
+
+function lockNewTrace(path: string): TraceLock {
+  if (existsSync(path)) throw traceExists(path);
+  let lock: TraceLock | null;
+  try {
+    lock = TraceLock.toWrite(path);
+  } catch (error) {
+    throw cannotCreate(path, error);
+  }
+  if (lock === null)
+    throw new GaptraceError('GAPTRACE_TRACE_IN_USE', `${path} is being written by another gaptrace`);
+  return lock;
+}
+
+/** What the operator is told of a failure. */
+function failure(error: unknown, path: string): GaptraceError {
+  if (error instanceof GaptraceError) return error;
+  const said = messageOf(error);
+  if (hasSqliteCode(error, 'SQLITE_FULL'))
+    return new GaptraceError('GAPTRACE_DISK_FULL', `no room left for the trace ${path}: ${said}`);
+  if (hasSqliteCode(error, 'SQLITE'))
+    return new GaptraceError('GAPTRACE_TRACE_WRITE', `cannot write the trace ${path}: ${said}`);
+  return new GaptraceError('GAPTRACE_RECORDER_DIED', `the recorder's worker died: ${said}`);
+}
+
+function run(port: MessagePort, start: WorkerStart): void {
+  let worker: RecorderWorker | null = null;
+  const fail = (error: unknown): void => {
+    const { code, message } = failure(error, start.path);
+    worker?.abandon();
+    port.postMessage({ type: 'failed', code, message } satisfies FromWorker);
+    port.close();
+  };
+  try {
+    worker = new RecorderWorker(port, start);
+  } catch (error) {
+    fail(error);
+    return;
+  }
+  const recorder = worker;
+  port.on('message', (message: ToWorker) => {
+    try {
+      recorder.work(message);
+    } catch (error) {
+      fail(error);
+    }
+  });
+  port.postMessage({ type: 'ready' } satisfies FromWorker);
+}
+
+if (parentPort !== null) run(parentPort, workerData as WorkerStart);

@@ -1,0 +1,55 @@
+/**
+ * A recorder that was killed leaves stored blocks that nobody indexed, and no end marker. Completing does what its worker would
+ * have done next, from the file alone: the blocks become rows, and a hole says from when on nothing is known.
+ */
+import Database from 'better-sqlite3';
+import { Indexer } from '../indexer.js';
+import { foldInto, writeEnding } from './ending.js';
+import { TraceLock } from './lock.js';
+import { Spool } from './spool.js';
+import { TraceWriter } from './writer.js';
+
+/** How long somebody else's completion is waited for. */
+const WAIT_MS = 60_000;
+/** Rows of this much work are committed together: a completion that is killed is gone on with. */
+const SLICE_RECORDS = 20_000;
+
+/** Completes the trace in its file. False where its lock could not be had: somebody writes it, or completes it all too long. */
+export function completeInPlace(path: string, waitMs: number = WAIT_MS): boolean {
+  const lock = TraceLock.toComplete(path, waitMs);
+  if (lock === null) return false;
+  try {
+    const database = new Database(path, { fileMustExist: true });
+    try {
+      database.pragma('synchronous = NORMAL');
+      complete(database);
+    } finally {
+      database.close();
+    }
+  } finally {
+    lock.release();
+  }
+  return true;
+}
+
+/** Completes an abrupt trace, whose writer is gone for certain. Nothing happens to one that has its end marker. */
+export function complete(database: Database.Database): void {
+  const ended = database.prepare("SELECT 1 FROM meta WHERE key = 'ended'").get();
+  if (ended === undefined) {
+    const keepBytes = database.prepare("SELECT value FROM meta WHERE key = 'keep_bytes'").pluck().get();
+    const writer = new TraceWriter(database);
+    const indexer = new Indexer(writer, {
+      keepBytes: typeof keepBytes === 'string' ? Number(keepBytes) : undefined,
+    });
+    const spool = new Spool(database);
+    while (!spool.empty) {
+      let records = 0;
+      spool.index(indexer, () => {
+        records += 1;
+        return records >= SLICE_RECORDS;
+      });
+    }
+    writeEnding(database, writer, indexer, 'abrupt', indexer.watermarkUs);
+  }
+  foldInto(database);
+}
