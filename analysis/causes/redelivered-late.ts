@@ -1,0 +1,15 @@
+/**
+ * Cancelled after the backup: the next receive step puts the message back and it is popped again. Not lost, but late; it
+ * may overtake others or be overtaken. channels_redis#151.
+ *
+ * On the wire: `ZADD I m`, no `ZPOPMIN I` of it; a later restore (the cleanup EVAL); BZPOPMIN returns the same m again.
+ */
+import type { Meaning } from './meaning.js';
+
+export const redeliveredLate: Meaning = {
+  meaning:
+    'A consumer was cancelled after it had backed the message up; the next one put it back into the queue and received it again. It was late, not lost.',
+  refutedBy: 'the same member popped only once, or no backup after its last pop.',
+  advice:
+    'Nothing was lost by Redis or the layer. A client that takes a gap for a loss at once should wait a moment for late counts; a consumer may see such a message twice, or out of order.',
+};

@@ -1,0 +1,132 @@
+/**
+ * What the judges may look at: the journeys, the connections with their closes, the holes, and the beat of single
+ * connections, read from the trace when asked for. Holds no judgement but one: who was still there.
+ */
+import type { Trace, TraceConnection, TraceHole } from '../proxy/trace/trace.js';
+import { type Journeys, type Mark, readJourneys } from './journey.js';
+import type { Beat } from './out-of-step.js';
+import { DEFAULT_FIELDS, type PayloadFields } from './payload.js';
+import { stepOf } from './profiles/channel-layer.js';
+
+export interface Span {
+  readonly fromUs: number;
+  readonly toUs: number;
+}
+
+export class Evidence {
+  readonly journeys: Journeys;
+  readonly connections: ReadonlyMap<number, TraceConnection>;
+  readonly holes: readonly TraceHole[];
+  /** The last moment that the trace knows of. */
+  readonly endUs: number;
+  /** What the recorder added each way, microseconds. */
+  readonly latencyUs: number;
+  readonly #trace: Trace;
+  readonly #beats = new Map<number, readonly Beat[]>();
+
+  constructor(trace: Trace, fields: PayloadFields = DEFAULT_FIELDS) {
+    this.#trace = trace;
+    this.journeys = readJourneys(trace, fields);
+    this.connections = new Map([...trace.connections()].map((connection) => [connection.id, connection]));
+    this.holes = [...trace.holes()];
+    this.endUs = trace.watermarkUs;
+    this.latencyUs = Number(trace.meta.get('latency_us') ?? 0);
+  }
+
+  /** Every request of a connection, in order. `lostPops` are operation ids. */
+  beats(connection: number, lostPops: ReadonlySet<number>): readonly Beat[] {
+    let beats = this.#beats.get(connection);
+    if (!beats) {
+      beats = [...this.#trace.operations({ connection })]
+        .sort((a, b) => a.sequence - b.sequence)
+        .map((operation) => {
+          const step = operation.transaction === null ? stepOf(operation, operation.reply) : null;
+          return {
+            id: operation.id,
+            command: operation.command,
+            requestedUs: operation.requestedUs,
+            repliedUs: operation.repliedUs,
+            flushedUs: operation.flushedUs,
+            pipelined: operation.pipelined,
+            inTransaction: operation.transaction !== null,
+            answered: operation.replyKind !== 'none',
+            receive:
+              step?.step === 'poll' && step.taken
+                ? {
+                    step: 'pop',
+                    member: step.taken.member.toString('latin1'),
+                    lost: lostPops.has(operation.id),
+                  }
+                : step?.step === 'backup'
+                  ? { step: 'backup', member: step.member.toString('latin1') }
+                  : step?.step === 'acknowledge'
+                    ? { step: 'acknowledge' }
+                    : null,
+          };
+        });
+      this.#beats.set(connection, beats);
+    }
+    return beats;
+  }
+
+  /** Holes that could hide an operation on this queue within the span. */
+  holesHiding(queue: string, span: Span): TraceHole[] {
+    return this.holes.filter((hole) => {
+      if (hole.fromUs > span.toUs || (hole.toUs !== null && hole.toUs < span.fromUs)) return false;
+      if (hole.reason === 'redacted') return false; // blanked arguments of AUTH and its like; all else of them is known
+      // Where only Redis' bytes are missing, the requests are all there: that connection hides nothing of queues it never names.
+      if (hole.direction === 'redis' && hole.connection !== null)
+        return this.journeys.connectionsOf.get(queue)?.has(hole.connection) ?? false;
+      return true;
+    });
+  }
+
+  /** Had this channel left every group that it is known to have been in? A channel in no known group has not left. */
+  hasLeft(channel: string, atUs: number): boolean {
+    const groups = new Map<string, boolean>();
+    for (const group of this.journeys.seenIn.get(channel) ?? []) groups.set(group, true);
+    for (const membership of this.journeys.memberships.get(channel) ?? []) {
+      if (membership.atUs > atUs) break;
+      groups.set(membership.group, membership.joined);
+    }
+    return groups.size > 0 && ![...groups.values()].includes(true);
+  }
+
+  /** Those of the recipients who were still there. Null: the message does not say who it was for. */
+  present(recipients: readonly string[] | null, atUs: number): readonly string[] | null {
+    return recipients?.filter((channel) => !this.hasLeft(channel, atUs)) ?? null;
+  }
+
+  /** The group by whose membership the recipients were chosen: the one that all of them were seen in. */
+  groupOf(recipients: readonly string[] | null): string | null {
+    if (!recipients || recipients.length === 0) return null;
+    const groupsOf = (channel: string): ReadonlySet<string> =>
+      new Set([
+        ...(this.journeys.seenIn.get(channel) ?? []),
+        ...(this.journeys.memberships.get(channel) ?? []).map((membership) => membership.group),
+      ]);
+    const [first, ...rest] = recipients.map(groupsOf);
+    const shared = [...(first ?? [])].filter((group) => rest.every((groups) => groups.has(group)));
+    return shared.length === 1 ? (shared[0] ?? null) : null;
+  }
+
+  /** The consumer of that process that left next after a moment, within two seconds: whose disconnect may have set it off. */
+  departureAfter(process: string, atUs: number): { readonly channel: string; readonly mark: Mark } | null {
+    let found: { channel: string; mark: Mark } | null = null;
+    for (const [channel, memberships] of this.journeys.memberships) {
+      if (!channel.startsWith(process)) continue;
+      for (const { joined, mark } of memberships) {
+        if (joined || mark.requestedUs < atUs || mark.requestedUs > atUs + 2_000_000) continue;
+        if (!found || mark.requestedUs < found.mark.requestedUs) found = { channel, mark };
+      }
+    }
+    return found;
+  }
+
+  /** What the client on a connection says it is. */
+  clientLibrary(connection: number): string | null {
+    const known = this.connections.get(connection);
+    if (!known?.libraryName) return null;
+    return known.libraryVersion ? `${known.libraryName} ${known.libraryVersion}` : known.libraryName;
+  }
+}

@@ -1,0 +1,278 @@
+/**
+ * The journey of a message: the facts of one member in one queue, in order. Built in one pass over a trace; nothing
+ * is judged here. A message sent to two processes has two members, each with its own journey: the unit of loss
+ * is (message, queue), because one process takes a member once for all its consumers.
+ */
+import type { Reply, Trace, TraceOperation } from '../proxy/trace/trace.js';
+import { DEFAULT_FIELDS, type Payload, type PayloadFields, readPayload } from './payload.js';
+import { COMMANDS, isProcessQueue, type Step, stepOf } from './profiles/channel-layer.js';
+
+/** An operation as the analysis cites it. */
+export interface Mark {
+  readonly id: number;
+  readonly connection: number;
+  readonly command: string;
+  readonly key: string;
+  readonly requestedUs: number;
+  readonly repliedUs: number | null;
+  readonly flushedUs: number | null;
+}
+
+/** What Redis answered to an attempt to enqueue. `unsure`: some of the script's queues were full, it does not say which. */
+export type Acceptance = 'accepted' | 'full' | 'unsure' | 'refused' | 'unanswered';
+
+export interface Enqueue extends Mark {
+  readonly by: 'group_send' | 'send';
+  readonly acceptance: Acceptance;
+  /** Redis' own words where it refused. */
+  readonly error: string | null;
+  /** Position in the queue: the sender's clock, in seconds. */
+  readonly score: number;
+  /** Seconds that the script lets the queue live; null where it was not said. */
+  readonly expiry: number | null;
+}
+
+export interface Journey {
+  readonly queue: string;
+  readonly member: Buffer;
+  readonly payload: Payload;
+  readonly enqueues: Enqueue[];
+  /** Polls that brought it, in the order of their replies. */
+  readonly pops: Mark[];
+  /** ZADD I m, on any connection. */
+  readonly backups: Mark[];
+  /** ZPOPMIN I that took it out of the backup. */
+  readonly acknowledgements: Mark[];
+}
+
+/** What happened to one queue, in the order of requests. */
+export interface QueueHistory {
+  readonly name: string;
+  /** Every step of receiving: polls and restores. */
+  readonly receives: Mark[];
+  readonly restores: Mark[];
+  /** Polls that Redis answered with nothing. */
+  readonly emptyPolls: Mark[];
+  /** Acknowledgements whose reply is not known. */
+  readonly openAcknowledgements: Mark[];
+  readonly journeys: Journey[];
+}
+
+export interface Membership {
+  readonly group: string;
+  readonly channel: string;
+  readonly joined: boolean;
+  readonly atUs: number;
+  readonly mark: Mark;
+}
+
+export interface Journeys {
+  readonly journeys: readonly Journey[];
+  readonly queues: ReadonlyMap<string, QueueHistory>;
+  /** Per channel, joins and leaves in the order of requests. */
+  readonly memberships: ReadonlyMap<string, readonly Membership[]>;
+  /** Per channel, the groups in which some ZRANGE showed it. */
+  readonly seenIn: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Connections that touch each queue or its backup: a hole in another's replies hides nothing of that queue. */
+  readonly connectionsOf: ReadonlyMap<string, ReadonlySet<number>>;
+  /** Members not whole because they were cut when recorded. */
+  readonly cut: number;
+}
+
+/** Reads a whole trace. Memory grows with the number of messages in it. */
+export function readJourneys(
+  trace: Pick<Trace, 'operations'>,
+  fields: PayloadFields = DEFAULT_FIELDS,
+): Journeys {
+  const builder = new JourneyBuilder(fields);
+  /** Operations queued under a MULTI wait for their EXEC. */
+  const queued = new Map<number, TraceOperation[]>();
+  for (const operation of trace.operations({ commands: COMMANDS })) {
+    const { transaction } = operation;
+    if (transaction === null) builder.add(operation, operation.reply);
+    else if (operation.command === 'EXEC') {
+      for (const [member, reply] of executed(queued.get(transaction) ?? [], operation.reply))
+        builder.add(member, reply);
+      queued.delete(transaction);
+    } else if (operation.command === 'DISCARD') queued.delete(transaction);
+    else if (operation.command !== 'MULTI') {
+      const list = queued.get(transaction);
+      if (list) list.push(operation);
+      else queued.set(transaction, [operation]);
+    }
+  }
+  return builder.done();
+}
+
+/** Pairs what was queued with the items of EXEC's reply; nothing where the transaction was not run. */
+function* executed(
+  queued: readonly TraceOperation[],
+  exec: Reply | null,
+): Generator<[TraceOperation, Reply | null]> {
+  if (exec !== null && exec.kind !== 'array') return; // aborted: error, or nil after WATCH
+  let item = 0;
+  for (const operation of queued) {
+    if (operation.reply?.kind === 'error') continue; // refused when queued, so not run
+    yield [operation, exec?.items[item++] ?? null];
+  }
+}
+
+class JourneyBuilder {
+  readonly #fields: PayloadFields;
+  readonly #journeys = new Map<string, Journey>();
+  readonly #queues = new Map<string, QueueHistory>();
+  readonly #memberships = new Map<string, Membership[]>();
+  readonly #seenIn = new Map<string, Set<string>>();
+  readonly #connectionsOf = new Map<string, Set<number>>();
+  #cut = 0;
+
+  constructor(fields: PayloadFields) {
+    this.#fields = fields;
+  }
+
+  add(operation: TraceOperation, reply: Reply | null): void {
+    if (operation.requestCut) this.#cut++;
+    const step = stepOf(operation, reply);
+    if (step === null) return;
+    switch (step.step) {
+      case 'enqueue':
+        this.#enqueued(operation, reply, step);
+        return;
+      case 'poll':
+        this.#polled(operation, step);
+        return;
+      case 'restore': {
+        const queue = this.#queue(step.queue, operation);
+        const mark = markOf(operation, step.queue);
+        queue.receives.push(mark);
+        queue.restores.push(mark);
+        return;
+      }
+      case 'backup':
+        this.#queue(step.queue, operation);
+        this.#journey(step.queue, step.member).backups.push(markOf(operation, `${step.queue}$inflight`));
+        return;
+      case 'acknowledge': {
+        const queue = this.#queue(step.queue, operation);
+        const mark = markOf(operation, `${step.queue}$inflight`);
+        if (step.member) this.#journey(step.queue, step.member).acknowledgements.push(mark);
+        else if (reply === null) queue.openAcknowledgements.push(mark);
+        return;
+      }
+      case 'join':
+      case 'leave': {
+        if (reply?.kind === 'error') return;
+        const membership = {
+          group: step.group,
+          channel: step.channel,
+          joined: step.step === 'join',
+          atUs: operation.requestedUs,
+          mark: markOf(operation, step.group),
+        };
+        const list = this.#memberships.get(step.channel);
+        if (list) list.push(membership);
+        else this.#memberships.set(step.channel, [membership]);
+        return;
+      }
+      case 'members':
+        for (const channel of step.channels) {
+          const groups = this.#seenIn.get(channel);
+          if (groups) groups.add(step.group);
+          else this.#seenIn.set(channel, new Set([step.group]));
+        }
+    }
+  }
+
+  #enqueued(operation: TraceOperation, reply: Reply | null, step: Extract<Step, { step: 'enqueue' }>): void {
+    const acceptance = acceptanceOf(reply, step);
+    for (const { queue, member } of step.deliveries) {
+      this.#queue(queue, operation);
+      this.#journey(queue, member).enqueues.push({
+        ...markOf(operation, queue),
+        by: step.by,
+        acceptance,
+        error: reply?.kind === 'error' ? reply.text : null,
+        score: step.score,
+        expiry: step.expiry,
+      });
+    }
+  }
+
+  #polled(operation: TraceOperation, step: Extract<Step, { step: 'poll' }>): void {
+    for (const name of step.queues) {
+      const queue = this.#queue(name, operation);
+      const mark = markOf(operation, name);
+      queue.receives.push(mark);
+      if (operation.repliedUs !== null && !step.taken) queue.emptyPolls.push(mark);
+    }
+    if (step.taken)
+      this.#journey(step.taken.queue, step.taken.member).pops.push(markOf(operation, step.taken.queue));
+  }
+
+  #queue(name: string, operation: TraceOperation): QueueHistory {
+    let queue = this.#queues.get(name);
+    if (!queue) {
+      queue = { name, receives: [], restores: [], emptyPolls: [], openAcknowledgements: [], journeys: [] };
+      this.#queues.set(name, queue);
+      this.#connectionsOf.set(name, new Set());
+    }
+    this.#connectionsOf.get(name)?.add(operation.connection);
+    return queue;
+  }
+
+  #journey(queue: string, member: Buffer): Journey {
+    const key = `${queue}\n${member.toString('latin1')}`;
+    let journey = this.#journeys.get(key);
+    if (!journey) {
+      const payload = readPayload(member, this.#fields);
+      journey = {
+        queue,
+        member: Buffer.from(member),
+        payload,
+        enqueues: [],
+        pops: [],
+        backups: [],
+        acknowledgements: [],
+      };
+      this.#journeys.set(key, journey);
+      this.#queues.get(queue)?.journeys.push(journey);
+    }
+    return journey;
+  }
+
+  done(): Journeys {
+    // BZPOPMIN serves other applications too: a queue is the layer's by its name, or by what is done to its backup.
+    for (const [name, queue] of this.#queues)
+      if (
+        !isProcessQueue(name) &&
+        queue.restores.length === 0 &&
+        !queue.journeys.some((j) => j.backups.length > 0)
+      )
+        this.#queues.delete(name);
+    const journeys = [...this.#journeys.values()].filter((journey) => this.#queues.has(journey.queue));
+    for (const journey of journeys)
+      journey.pops.sort((a, b) => (a.repliedUs ?? 0) - (b.repliedUs ?? 0) || a.id - b.id);
+    return {
+      journeys,
+      queues: this.#queues,
+      memberships: this.#memberships,
+      seenIn: this.#seenIn,
+      connectionsOf: this.#connectionsOf,
+      cut: this.#cut,
+    };
+  }
+}
+
+function acceptanceOf(reply: Reply | null, step: Extract<Step, { step: 'enqueue' }>): Acceptance {
+  if (reply === null) return 'unanswered';
+  if (reply.kind === 'error') return 'refused';
+  if (step.by === 'send') return 'accepted';
+  const full = reply.kind === 'integer' ? Number(reply.value) : 0;
+  if (full === 0) return 'accepted';
+  return full >= step.deliveries.length ? 'full' : 'unsure';
+}
+
+export function markOf(operation: TraceOperation, key: string): Mark {
+  const { id, connection, command, requestedUs, repliedUs, flushedUs } = operation;
+  return { id, connection, command, key, requestedUs, repliedUs, flushedUs };
+}

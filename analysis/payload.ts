@@ -1,0 +1,71 @@
+/**
+ * Who sent a message, and which one it was: read from the member's payload. By default `my_id` and `count` in the JSON
+ * text of `text_data`, as the chat protocol has it; other applications name their own fields.
+ */
+import { decodeMember, type Message, recipientsOf } from '../server/layers/message.js';
+
+export interface PayloadFields {
+  /** Dots descend, also into JSON held in a string. Looked up from the message's top, then from inside `text_data`. */
+  readonly sender: string;
+  readonly count: string;
+}
+
+export const DEFAULT_FIELDS: PayloadFields = { sender: 'text_data.my_id', count: 'text_data.count' };
+
+export interface Payload {
+  readonly sender: string | null;
+  readonly count: number | null;
+  /** The channels of the process that it is for; null where it does not say (encrypted, or another format). */
+  readonly recipients: readonly string[] | null;
+  /** A short look at what it says, for a person; null where it cannot be read. */
+  readonly excerpt: string | null;
+}
+
+const UNREADABLE: Payload = { sender: null, count: null, recipients: null, excerpt: null };
+
+export function readPayload(member: Buffer, fields: PayloadFields = DEFAULT_FIELDS): Payload {
+  const decoded = decodeMember(member);
+  if (!decoded.ok) return UNREADABLE;
+  const sender = field(decoded.message, fields.sender);
+  const count = field(decoded.message, fields.count);
+  return {
+    sender:
+      typeof sender === 'string'
+        ? sender
+        : typeof sender === 'number' || typeof sender === 'bigint'
+          ? String(sender)
+          : null,
+    count: typeof count === 'bigint' ? Number(count) : Number.isInteger(count) ? (count as number) : null,
+    recipients: recipientsOf(decoded.message),
+    excerpt: excerpt(decoded.message),
+  };
+}
+
+function field(message: Message, path: string): unknown {
+  const found = descend(message, path.split('.'));
+  return found !== undefined ? found : descend(message, ['text_data', ...path.split('.')]);
+}
+
+function descend(value: unknown, path: readonly string[]): unknown {
+  let at = value;
+  for (const name of path) {
+    if (typeof at === 'string') at = parsed(at);
+    if (at === null || typeof at !== 'object' || !Object.hasOwn(at, name)) return undefined;
+    at = (at as Record<string, unknown>)[name];
+  }
+  return at;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // text that is not JSON has no fields
+  }
+}
+
+function excerpt(message: Message): string {
+  const text = typeof message.text_data === 'string' ? message.text_data : null;
+  const shown = text ?? `type ${String(message.type)}`;
+  return shown.length > 100 ? `${shown.slice(0, 99)}…` : shown;
+}

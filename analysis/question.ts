@@ -1,0 +1,146 @@
+/**
+ * What is asked of a trace: the gaps of a file, one message by sender and count, or every loss. Answered with the journeys
+ * that carry the message, and with what the trace can say where none does.
+ */
+import type { ClientLog, GapReport } from '../clients/gap-report.js';
+import { GaptraceError } from '../terminal/errors.js';
+import type { Evidence } from './evidence.js';
+import { holeText } from './fate.js';
+import type { Judgement } from './judge.js';
+
+/** One message that somebody asks about. */
+export interface Asked {
+  readonly sender: string;
+  readonly count: number;
+  readonly room: string | null;
+  readonly reportedBy: readonly string[];
+  /** True where a whole client log shows that it never came; false where it may have come after the report. */
+  readonly neverCame: boolean;
+  /** When a client noticed, microseconds since the trace's start; null where no report says. */
+  readonly noticedUs: number | null;
+}
+
+/** Judgements by sender and count: how a message of a client is found in the trace. */
+export class MessageIndex {
+  readonly #bySender = new Map<string, Map<number, Judgement[]>>();
+
+  constructor(judgements: readonly Judgement[]) {
+    for (const judgement of judgements) {
+      const { sender, count } = judgement.journey.payload;
+      if (sender === null || count === null) continue;
+      let counts = this.#bySender.get(sender);
+      if (!counts) {
+        counts = new Map();
+        this.#bySender.set(sender, counts);
+      }
+      const list = counts.get(count);
+      if (list) list.push(judgement);
+      else counts.set(count, [judgement]);
+    }
+  }
+
+  knows(sender: string): boolean {
+    return this.#bySender.has(sender);
+  }
+
+  find(sender: string, count: number): readonly Judgement[] {
+    return this.#bySender.get(sender)?.get(count) ?? [];
+  }
+
+  senders(): string[] {
+    return [...this.#bySender.keys()];
+  }
+
+  /** The sender's counts in the trace, ascending. */
+  counts(sender: string): number[] {
+    return [...(this.#bySender.get(sender)?.keys() ?? [])].sort((a, b) => a - b);
+  }
+}
+
+/** One question a message, merged over the clients that missed it; in the order of the reports. */
+export function askedByGaps(log: ClientLog, startedUnixUs: number): Asked[] {
+  const logged = new Set(log.received.map(({ client }) => client));
+  const merged = new Map<
+    string,
+    { gap: GapReport; count: number; clients: Set<string>; noticed: number[] }
+  >();
+  for (const gap of log.gaps)
+    for (const count of gap.missing) {
+      const key = JSON.stringify([gap.sender, count]);
+      const known = merged.get(key) ?? { gap, count, clients: new Set<string>(), noticed: [] };
+      known.clients.add(gap.client);
+      if (typeof gap.at === 'string') known.noticed.push(Date.parse(gap.at) * 1000 - startedUnixUs);
+      merged.set(key, known);
+    }
+  return [...merged.values()].map(({ gap, count, clients, noticed }) => ({
+    sender: gap.sender,
+    count,
+    room: gap.room,
+    reportedBy: [...clients],
+    neverCame: [...clients].some((client) => logged.has(client)),
+    noticedUs: noticed.length > 0 ? Math.min(...noticed) : null,
+  }));
+}
+
+/** What can be said of a message that no operation carries. */
+export interface Absence {
+  readonly verdict: 'never-sent' | 'indeterminate';
+  readonly because: string;
+}
+
+/** Throws GaptraceError GAPTRACE_SENDER where the sender is unknown to a trace that covers the time, or no time is said. */
+export function absenceOf(asked: Asked, index: MessageIndex, evidence: Evidence): Absence {
+  const { sender, count, noticedUs } = asked;
+  if (noticedUs !== null && (noticedUs < 0 || noticedUs > evidence.endUs))
+    return {
+      verdict: 'indeterminate',
+      because: `the trace does not cover it: a client noticed it at ${seconds(noticedUs)}, the trace goes from +0s to ${seconds(evidence.endUs)}`,
+    };
+  if (!index.knows(sender)) throw unknownSender(sender, index);
+  const counts = index.counts(sender);
+  const before = counts.findLast((known) => known < count);
+  const after = counts.find((known) => known > count);
+  if (before === undefined)
+    return {
+      verdict: 'indeterminate',
+      because: `the first message of this sender in the trace has count ${counts[0]}: this one may have been sent before the trace began`,
+    };
+  const span = {
+    fromUs: sentUs(index, sender, before),
+    toUs: after === undefined ? evidence.endUs : sentUs(index, sender, after),
+  };
+  const hole = evidence.holes.find(
+    (h) =>
+      h.reason !== 'redacted' &&
+      h.direction !== 'redis' &&
+      h.fromUs <= span.toUs &&
+      (h.toUs ?? evidence.endUs) >= span.fromUs,
+  );
+  if (hole) return { verdict: 'indeterminate', because: `no operation carries it, but ${holeText(hole)}` };
+  const known =
+    after === undefined
+      ? `its highest count in the trace is ${before}, sent at ${seconds(span.fromUs)}; the trace goes on to ${seconds(span.toUs)}`
+      : `count ${before} was sent at ${seconds(span.fromUs)} and ${after} at ${seconds(span.toUs)}, and the trace has no hole between`;
+  return { verdict: 'never-sent', because: `no operation carries it: ${known}` };
+}
+
+export function unknownSender(sender: string, index: MessageIndex): GaptraceError {
+  const senders = index.senders();
+  const near = senders.find((known) => known.startsWith(sender) || sender.startsWith(known));
+  const hint = near
+    ? `did you mean ${near}?`
+    : senders.length === 0
+      ? 'no message in it has a sender and a count (see --sender-field and --count-field)'
+      : `it has ${senders.length} others, such as ${senders.slice(0, 3).join(', ')}`;
+  return new GaptraceError('GAPTRACE_SENDER', `the trace has no message of sender ${sender}: ${hint}`);
+}
+
+function sentUs(index: MessageIndex, sender: string, count: number): number {
+  const journey = index.find(sender, count)[0]?.journey;
+  return (journey?.enqueues[0] ?? journey?.pops[0] ?? journey?.backups[0])?.requestedUs ?? 0;
+}
+
+/** A time in the trace, for people: `+9.628360s`. */
+export function seconds(us: number): string {
+  return `${us < 0 ? '-' : '+'}${(Math.abs(us) / 1e6).toFixed(6)}s`;
+}

@@ -1,0 +1,156 @@
+/**
+ * A finding as a story that a person can follow, and paste into an issue: what was sent, each operation with its time and
+ * connection, the silence where the backup should have been, who closed, why, and what to do.
+ * Keys, senders and payloads come from the traffic: control characters in them are made visible, not sent to the terminal.
+ */
+import { styleText } from 'node:util';
+import type { Analysis } from '../analyze.js';
+import type { Finding, FindingEvent, FindingOperation } from '../finding.js';
+import { seconds } from '../question.js';
+
+const WIDTH = 110;
+const INDENT = '  ';
+
+export function renderAnalysis(analysis: Analysis): string {
+  const { trace, findings } = analysis;
+  const lines = [
+    `Trace ${visible(trace.path)}: ${trace.operations} operations in ${(trace.duration_us / 1e6).toFixed(1)} s from ${trace.started_at}, ${plural(trace.holes, 'hole')}${trace.live ? ', still being written' : trace.end_marker ? '' : ', ended without an end marker'}.`,
+    '',
+    ...findings.flatMap((finding) => [...story(finding), '']),
+    summaryLine(analysis),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function summaryLine({ summary, findings }: Analysis): string {
+  const counts = Object.entries(summary)
+    .filter(([verdict, n]) => n > 0 || verdict === 'lost')
+    .map(([verdict, n]) => `${n} ${verdict}`);
+  const causes = new Map<string, number>();
+  for (const { cause } of findings) if (cause) causes.set(cause, (causes.get(cause) ?? 0) + 1);
+  const why = [...causes].map(([cause, n]) => `${n} ${cause}`);
+  return `Messages: ${counts.join(', ')}.${why.length > 0 ? ` Causes: ${why.join(', ')}.` : ''}`;
+}
+
+function story(finding: Finding): string[] {
+  return [
+    heading(finding),
+    '',
+    ...moments(finding).map((line) => `${INDENT}${line}`),
+    '',
+    ...wrapped(finding.explanation),
+    ...(finding.alternatives.length > 0 ? wrapped(`Possible: ${finding.alternatives.join(', or ')}.`) : []),
+    ...wrapped(`What to do: ${finding.advice}`),
+  ];
+}
+
+function heading(finding: Finding): string {
+  const what =
+    finding.sender === null
+      ? `message ${finding.member ?? '?'}`
+      : `message ${finding.count} of sender ${visible(finding.sender)}`;
+  const room = finding.room === null ? '' : `, ${visible(finding.room)}`;
+  const by =
+    finding.reported_by.length > 0 ? `, missed by ${finding.reported_by.map(visible).join(', ')}` : '';
+  const cause = finding.cause === null || finding.cause === finding.verdict ? '' : `: ${finding.cause}`;
+  return `${coloured(finding.verdict, `${finding.verdict.toUpperCase()}${cause}`)}  ${what}${room}${by}`;
+}
+
+/** Operations and closes in the order of time, with the silence where a backup should have been. */
+function moments(finding: Finding): string[] {
+  const rows: { atUs: number; text: string }[] = [];
+  for (const operation of finding.operations) rows.push(...operationRows(operation));
+  for (const event of finding.events) rows.push({ atUs: event.at_us, text: closeRow(event) });
+  const pop = finding.operations.findLast(({ role }) => role === 'pop');
+  if (
+    pop &&
+    finding.verdict === 'lost' &&
+    !finding.operations.some(({ role, id }) => role === 'backup' && id > pop.id)
+  )
+    rows.push({
+      atUs: (pop.replied_us ?? pop.requested_us) + 0.5,
+      text: `${' '.repeat(14)}silence     no ZADD to ${visible(short(pop.key))}$inflight on any connection: nobody backed it up`,
+    });
+  return rows.sort((a, b) => a.atUs - b.atUs).map(({ text }) => text);
+}
+
+const ROLES: Readonly<Record<string, string>> = {
+  enqueue: 'sent',
+  pop: 'popped',
+  backup: 'backed up',
+  acknowledge: 'acked',
+  'next-receive': 'next step',
+  departure: 'left',
+  'connection-used-again': 'used again',
+  'overlapping-poll': 'also polled',
+  'reply-owed': 'owed',
+  'sent-too-early': 'too early',
+  'in-step-again': 'in step',
+};
+
+function operationRows(operation: FindingOperation): { atUs: number; text: string }[] {
+  const role = (ROLES[operation.role] ?? operation.role).padEnd(12);
+  const replied =
+    operation.replied_us === null
+      ? 'no reply'
+      : `answered after ${((operation.replied_us - operation.requested_us) / 1000).toFixed(1)} ms`;
+  const command = `${operation.command} ${visible(short(operation.key))}`;
+  const at = seconds(operation.requested_us).padStart(14);
+  const rows = [
+    {
+      atUs: operation.requested_us,
+      text: `${at}  ${role}${command}  (operation ${operation.id}, connection ${operation.connection}, ${replied})`,
+    },
+  ];
+  for (const implied of operation.implied ?? [])
+    rows.push({
+      atUs: operation.requested_us,
+      text: `${' '.repeat(14)}  ${' '.repeat(12)}  implied by the script, not seen: ${visible(short(implied))}`,
+    });
+  return rows;
+}
+
+function closeRow(event: FindingEvent): string {
+  return `${seconds(event.at_us).padStart(14)}  ${'closed'.padEnd(12)}connection ${event.connection}, by ${event.by === 'client' ? 'the client' : event.by} (${event.how})`;
+}
+
+/** The 32 hex digits of a process are the same all over a story: their first eight do. */
+function short(text: string): string {
+  return text.replace(/([0-9a-f]{8})[0-9a-f]{24}/g, '$1…');
+}
+
+function wrapped(text: string): string[] {
+  const lines: string[] = [];
+  let line = INDENT;
+  for (const word of visible(text).split(' ')) {
+    if (line.length + word.length > WIDTH && line.trim() !== '') {
+      lines.push(line.trimEnd());
+      line = INDENT;
+    }
+    line += `${word} `;
+  }
+  return [...lines, line.trimEnd()];
+}
+
+/** Control characters as `\xNN`, so that traffic cannot steer the terminal. */
+export function visible(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return text.replace(
+    /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
+    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+}
+
+function coloured(verdict: string, text: string): string {
+  const colour =
+    verdict === 'delivered' || verdict === 'redelivered-late' || verdict === 'recipients-left'
+      ? 'green'
+      : verdict === 'indeterminate' || verdict === 'in-flight'
+        ? 'yellow'
+        : 'red';
+  return styleText(['bold', colour], text, { stream: process.stdout });
+}
+
+function plural(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? '' : 's'}`;
+}
