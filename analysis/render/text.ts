@@ -11,12 +11,13 @@ import { seconds } from '../question.js';
 const WIDTH = 110;
 const INDENT = '  ';
 
-export function renderAnalysis(analysis: Analysis): string {
+/** `colour`: for a terminal that shows colours. */
+export function renderAnalysis(analysis: Analysis, colour = false): string {
   const { trace, findings } = analysis;
   const lines = [
     `Trace ${visible(trace.path)}: ${trace.operations} operations in ${(trace.duration_us / 1e6).toFixed(1)} s from ${trace.started_at}, ${plural(trace.holes, 'hole')}${trace.live ? ', still being written' : trace.end_marker ? '' : ', ended without an end marker'}.`,
     '',
-    ...findings.flatMap((finding) => [...story(finding), '']),
+    ...findings.flatMap((finding) => [...story(finding, colour), '']),
     summaryLine(analysis),
   ];
   return `${lines.join('\n')}\n`;
@@ -32,9 +33,9 @@ function summaryLine({ summary, findings }: Analysis): string {
   return `Messages: ${counts.join(', ')}.${why.length > 0 ? ` Causes: ${why.join(', ')}.` : ''}`;
 }
 
-function story(finding: Finding): string[] {
+function story(finding: Finding, colour: boolean): string[] {
   return [
-    heading(finding),
+    heading(finding, colour),
     '',
     ...moments(finding).map((line) => `${INDENT}${line}`),
     '',
@@ -44,7 +45,7 @@ function story(finding: Finding): string[] {
   ];
 }
 
-function heading(finding: Finding): string {
+function heading(finding: Finding, colour: boolean): string {
   const what =
     finding.sender === null
       ? `message ${finding.member ?? '?'}`
@@ -53,7 +54,8 @@ function heading(finding: Finding): string {
   const by =
     finding.reported_by.length > 0 ? `, missed by ${finding.reported_by.map(visible).join(', ')}` : '';
   const cause = finding.cause === null || finding.cause === finding.verdict ? '' : `: ${finding.cause}`;
-  return `${coloured(finding.verdict, `${finding.verdict.toUpperCase()}${cause}`)}  ${what}${room}${by}`;
+  const verdict = `${finding.verdict.toUpperCase()}${cause}`;
+  return `${colour ? coloured(finding.verdict, verdict) : verdict}  ${what}${room}${by}`;
 }
 
 /** Operations and closes in the order of time, with the silence where a backup should have been. */
@@ -69,7 +71,7 @@ function moments(finding: Finding): string[] {
   )
     rows.push({
       atUs: (pop.replied_us ?? pop.requested_us) + 0.5,
-      text: `${' '.repeat(14)}silence     no ZADD to ${visible(short(pop.key))}$inflight on any connection: nobody backed it up`,
+      text: `${' '.repeat(14)}  silence     no ZADD to ${visible(short(pop.key))}$inflight on any connection: nobody backed it up`,
     });
   return rows.sort((a, b) => a.atUs - b.atUs).map(({ text }) => text);
 }
@@ -134,9 +136,8 @@ function wrapped(text: string): string[] {
 
 /** Control characters as `\xNN`, so that traffic cannot steer the terminal. */
 export function visible(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   return text.replace(
-    /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
+    /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu,
     (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
   );
 }
@@ -148,7 +149,7 @@ function coloured(verdict: string, text: string): string {
       : verdict === 'indeterminate' || verdict === 'in-flight'
         ? 'yellow'
         : 'red';
-  return styleText(['bold', colour], text, { stream: process.stdout });
+  return styleText(['bold', colour], text);
 }
 
 function plural(n: number, what: string): string {

@@ -1,0 +1,286 @@
+/** `gaptrace analyze-gap` and `gaptrace query`: flags to questions, answers to stdout. The only file here that knows commander. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { readGapReports } from '../clients/gap-report.js';
+import { openTrace } from '../proxy/trace/open.js';
+import type { OperationFilter, Trace } from '../proxy/trace/trace.js';
+import { parseDuration } from '../terminal/duration.js';
+import { GaptraceError } from '../terminal/errors.js';
+import { nameOfInput, readLines } from '../terminal/lines.js';
+import { argument } from '../terminal/program.js';
+import { analyze, exitStatusOf, type Question } from './analyze.js';
+import { DEFAULT_FIELDS } from './payload.js';
+import {
+  connectionLine,
+  holeLine,
+  jsonBytes,
+  jsonConnection,
+  jsonHole,
+  jsonOperation,
+  operationLine,
+} from './query.js';
+import { renderAnalysis } from './render/text.js';
+
+type Format = 'text' | 'json' | 'ndjson';
+
+interface Output {
+  readonly format: Format;
+  readonly json?: true;
+}
+
+function withFormat(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--format <format>', 'how to print').choices(['text', 'json', 'ndjson']).default('text'),
+    )
+    .option('--json', 'short for --format json');
+}
+
+function formatOf({ format, json }: Output): Format {
+  return json ? 'json' : format;
+}
+
+interface AnalyzeOptions extends Output {
+  readonly gaps?: string;
+  readonly sender?: string;
+  readonly count?: number;
+  readonly senderField: string;
+  readonly countField: string;
+  readonly exitZero?: true;
+}
+
+export function registerAnalyzeGap(program: Command): void {
+  withFormat(
+    program
+      .command('analyze-gap')
+      .description(
+        'say what became of messages that a client missed: the Redis operations of each, and the cause',
+      )
+      .argument('<trace>', 'trace file, as `gaptrace proxy` or `gaptrace import` wrote it')
+      .option('--gaps <file>', 'gap reports or a client log, NDJSON, plain or gzip; - is standard input')
+      .option('--sender <id>', 'with --count: the message of this sender')
+      .option('--count <n>', 'with --sender: the message with this count', argument(parseCount))
+      .option(
+        '--sender-field <path>',
+        'where the payload names its sender (dots descend, also into JSON in a string)',
+        DEFAULT_FIELDS.sender,
+      )
+      .option('--count-field <path>', 'where the payload holds its count', DEFAULT_FIELDS.count)
+      .option('--exit-zero', 'exit with 0 when losses are found, too'),
+  )
+    .addHelpText(
+      'after',
+      `
+Without --gaps and --sender: every loss in the trace.
+
+Exit status: 0 nothing lost; 1 loss found; 2 usage, or input that cannot be read; 3 nothing lost for certain,
+but something is undecided.
+
+Example:
+  gaptrace analyze-gap gaptrace.db --gaps client.jsonl
+  gaptrace analyze-gap gaptrace.db --sender 73cf256d --count 72 --json`,
+    )
+    .action(runAnalyzeGap);
+}
+
+async function runAnalyzeGap(path: string, options: AnalyzeOptions): Promise<void> {
+  const question = await questionOf(options);
+  const trace = openTrace(path);
+  try {
+    const analysis = analyze(trace, question, { sender: options.senderField, count: options.countField });
+    switch (formatOf(options)) {
+      case 'json':
+        await print(`${JSON.stringify(analysis, null, 2)}\n`);
+        break;
+      case 'ndjson':
+        for (const finding of analysis.findings) await print(`${JSON.stringify(finding)}\n`);
+        break;
+      case 'text':
+        await print(renderAnalysis(analysis, process.stdout.isTTY && process.stdout.hasColors()));
+    }
+    const status = exitStatusOf(analysis);
+    process.exitCode = status === 1 && options.exitZero ? 0 : status;
+  } finally {
+    trace.close();
+  }
+}
+
+async function questionOf({ gaps, sender, count }: AnalyzeOptions): Promise<Question> {
+  if (gaps !== undefined) {
+    if (sender !== undefined || count !== undefined)
+      throw new GaptraceError('GAPTRACE_USAGE', 'give either --gaps or --sender with --count, not both');
+    return { ask: 'gaps', log: await readGapReports(readLines(gaps), nameOfInput(gaps)) };
+  }
+  if (sender === undefined && count === undefined) return { ask: 'losses' };
+  if (sender === undefined || count === undefined)
+    throw new GaptraceError(
+      'GAPTRACE_USAGE',
+      '--sender and --count go together: which sender, and which of its messages',
+    );
+  return { ask: 'message', sender, count };
+}
+
+interface QueryOptions extends Output {
+  readonly command: readonly string[];
+  readonly key?: string;
+  readonly connection?: number;
+  readonly since?: number;
+  readonly until?: number;
+  readonly text?: string;
+  readonly sql?: string;
+  readonly limit?: number;
+}
+
+const TABLES = ['operations', 'connections', 'holes'] as const;
+type Table = (typeof TABLES)[number];
+
+export function registerQuery(program: Command): void {
+  withFormat(
+    program
+      .command('query')
+      .description('show the operations, connections or holes of a trace')
+      .argument('<trace>', 'trace file')
+      .argument('[table]', `what to show: ${TABLES.join(', ')}`, argument(parseTable), 'operations')
+      .option(
+        '--command <name>',
+        'only this command (may be given again)',
+        (name: string, names: readonly string[]) => [...names, name.toUpperCase()],
+        [] as readonly string[],
+      )
+      .option('--key <glob>', 'only operations with a key like this (*, ?, [a-z])')
+      .option('--connection <n>', 'only this connection', argument(parseCount))
+      .option(
+        '--since <time>',
+        'requested at or after: seconds from the start such as 9.5s, or a date',
+        parseMoment,
+      )
+      .option('--until <time>', 'requested before: the same', parseMoment)
+      .option('--text <text>', 'only operations with this text in request or reply')
+      .option('--limit <n>', 'stop after so many rows', argument(parseCount))
+      .option('--sql <statement>', 'a SELECT of your own instead (read-only)'),
+  )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  gaptrace query gaptrace.db --command BZPOPMIN --key '*specific*' --since 9.5s --until 10s
+  gaptrace query gaptrace.db connections
+  gaptrace query gaptrace.db --sql 'SELECT command, count(*) AS n FROM operations GROUP BY command'`,
+    )
+    .action(runQuery);
+}
+
+async function runQuery(path: string, table: Table, options: QueryOptions): Promise<void> {
+  const trace = openTrace(path);
+  try {
+    await printRows(
+      rowsOf(trace, table, options),
+      formatOf(options),
+      options.limit ?? Number.POSITIVE_INFINITY,
+    );
+  } finally {
+    trace.close();
+  }
+}
+
+interface Row {
+  readonly text: string;
+  readonly json: unknown;
+}
+
+function* rowsOf(trace: Trace, table: Table, options: QueryOptions): Generator<Row> {
+  if (options.sql !== undefined) {
+    for (const row of trace.sql(options.sql)) {
+      const json = Object.fromEntries(Object.entries(row).map(([name, value]) => [name, jsonValue(value)]));
+      yield {
+        text: Object.values(json)
+          .map((value) => (typeof value === 'string' ? value : JSON.stringify(value)))
+          .join('\t'),
+        json,
+      };
+    }
+    return;
+  }
+  switch (table) {
+    case 'connections':
+      for (const connection of trace.connections())
+        yield { text: connectionLine(connection), json: jsonConnection(connection) };
+      return;
+    case 'holes':
+      for (const hole of trace.holes()) yield { text: holeLine(hole), json: jsonHole(hole) };
+      return;
+    case 'operations':
+      for (const operation of trace.operations(filterOf(options, trace)))
+        yield { text: operationLine(operation), json: jsonOperation(operation) };
+  }
+}
+
+function filterOf(
+  { command, key, connection, since, until, text }: QueryOptions,
+  trace: Trace,
+): OperationFilter {
+  return {
+    ...(command.length > 0 ? { commands: command } : {}),
+    ...(key === undefined ? {} : { key }),
+    ...(connection === undefined ? {} : { connection }),
+    ...(since === undefined ? {} : { sinceUs: fromStart(since, trace) }),
+    ...(until === undefined ? {} : { untilUs: fromStart(until, trace) }),
+    ...(text === undefined ? {} : { text }),
+  };
+}
+
+/** A date is told from seconds after the start by its size: no trace is thirty years long. */
+const EARLIEST_DATE_US = 1e15;
+
+function fromStart(us: number, trace: Trace): number {
+  return us >= EARLIEST_DATE_US ? us - trace.startedUnixUs : us;
+}
+
+function jsonValue(value: unknown): unknown {
+  if (value instanceof Uint8Array) return jsonBytes(value);
+  return typeof value === 'bigint'
+    ? Number.isSafeInteger(Number(value))
+      ? Number(value)
+      : String(value)
+    : value;
+}
+
+async function printRows(rows: Iterable<Row>, format: Format, limit: number): Promise<void> {
+  let printed = 0;
+  if (format === 'json') await print('[');
+  for (const { text, json } of rows) {
+    if (printed >= limit) break;
+    if (format === 'json') await print(`${printed === 0 ? '' : ','}\n  ${JSON.stringify(json)}`);
+    else await print(`${format === 'ndjson' ? JSON.stringify(json) : text}\n`);
+    printed++;
+  }
+  if (format === 'json') await print(printed === 0 ? ']\n' : '\n]\n');
+}
+
+/** Waits where the reader of a pipe is slow, so that memory stays bounded. */
+async function print(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await new Promise((resolve) => process.stdout.once('drain', resolve));
+}
+
+function parseCount(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError(`'${text}' is not a whole number from 0`);
+  return Number(text);
+}
+
+function parseTable(text: string): Table {
+  const table = TABLES.find((known) => known === text);
+  if (!table) throw new InvalidArgumentError(`'${text}' is none of ${TABLES.join(', ')}`);
+  return table;
+}
+
+/** Microseconds: from the trace's start for `9.5s` or `+9.5s`, since 1970 for a date. */
+function parseMoment(text: string): number {
+  const date = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+  if (!Number.isNaN(date)) return date * 1000;
+  try {
+    return parseDuration(text.replace(/^\+/, ''));
+  } catch {
+    throw new InvalidArgumentError(
+      `'${text}' is neither a time from the start, such as 9.5s, nor a date, such as 2026-11-23T12:00:00Z`,
+    );
+  }
+}
