@@ -1,102 +1,100 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { readGapReports } from '../clients/gap-report.js';
-import { fillRooms } from './chat-room.js';
-import { type Daphne, startDaphne } from './daphne.js';
-import { gaptrace, type ProxyProgram, select, startProxy } from './gaptrace.js';
+import { once } from 'node:events';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { type DjangoServer, startDjango } from './django.js';
 import { type PrivateRedis, startRedis } from './redis.js';
 
-// The whole way, with nothing simulated: Redis, the proxy, Django Channels with channels_redis, clients that come and
-// go. The layer of Debian (channels_redis 4.0.0, redis-py 4.3.4) loses messages by popped-then-disconnected.
+let redis: PrivateRedis;
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis?.stop());
 
-interface Analysis {
-  readonly summary: { readonly lost: number };
-  readonly findings: readonly {
-    readonly sender: string;
-    readonly count: number;
-    readonly room: string;
-    readonly reported_by: readonly string[];
-    readonly verdict: string;
-    readonly cause: string;
-    readonly operations: readonly {
-      readonly id: number;
-      readonly role: string;
-      readonly connection: number;
-      readonly command: string;
-    }[];
-    readonly events: readonly {
-      readonly connection: number;
-      readonly event: string;
-      readonly by: string;
-      readonly at_us: number;
-    }[];
-  }[];
+/** A member of a room: what the server tells it of comings and goings, and what it hears of the others. */
+class Member {
+  readonly #socket: WebSocket;
+  readonly #notices: string[] = [];
+  readonly #messages: string[] = [];
+  #wake: () => void = () => {};
+
+  constructor(url: string, room: string) {
+    this.#socket = new WebSocket(`${url}/ws/chat/${room}/`);
+    this.#socket.on('message', (data) => {
+      const text = data.toString();
+      (/^\{"(dis)?connect":/.test(text) ? this.#notices : this.#messages).push(text);
+      this.#wake();
+    });
+  }
+
+  async joined(): Promise<this> {
+    await once(this.#socket, 'open');
+    return this;
+  }
+
+  say(text: string | Buffer): void {
+    this.#socket.send(text);
+  }
+
+  /** The next notice; waits for it. */
+  async sees(): Promise<unknown> {
+    return JSON.parse(await this.#next(this.#notices));
+  }
+
+  /** The next message; waits for it. */
+  hears(): Promise<string> {
+    return this.#next(this.#messages);
+  }
+
+  async leave(): Promise<void> {
+    if (this.#socket.readyState === WebSocket.CLOSED) return;
+    this.#socket.close();
+    await once(this.#socket, 'close');
+  }
+
+  async #next(texts: string[]): Promise<string> {
+    while (texts.length === 0)
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    return texts.shift() ?? '';
+  }
 }
 
-let directory: string;
-let redis: PrivateRedis;
-let proxy: ProxyProgram;
-let daphne: Daphne;
+describe.each(['daphne', 'uvicorn'] as const)('the Django chat server under %s', (by) => {
+  let server: DjangoServer;
+  let members: Member[];
+  const join = async (room: string) => {
+    const member = await new Member(server.url, room).joined();
+    members.push(member);
+    return member;
+  };
 
-beforeEach(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'gaptrace-django-'));
-  redis = await startRedis();
-  proxy = await startProxy(redis.url, join(directory, 't.db'), '--latency', '2ms');
-  daphne = await startDaphne(proxy.url);
+  beforeEach(async () => {
+    members = [];
+    server = await startDjango(redis.url, by);
+  });
+  afterEach(async () => {
+    await Promise.all(members.map((member) => member.leave()));
+    await server?.stop();
+  });
+
+  it('tells a room who comes, what is said and who goes, and the speaker nothing of its own', async () => {
+    const ann = await join('room_a');
+    const bob = await join('room_a');
+    const cy = await join('room_b');
+    const came = (await ann.sees()) as { connect: string };
+    expect(came).toEqual({ connect: expect.stringMatching(/^specific\.[0-9a-f]{32}![0-9a-f]{32}$/) });
+
+    const said = '{"my_id": "é",   "count":0}'; // unchanged: spaces and all
+    ann.say(said);
+    expect(await bob.hears()).toBe(said);
+    bob.say(Buffer.from('bytes'));
+    expect(await ann.hears()).toBe('bytes'); // not its own text
+
+    await bob.leave();
+    expect(await ann.sees()).toEqual({ disconnect: came.connect });
+    const dee = await join('room_b');
+    dee.say('hello');
+    expect(await cy.hears()).toBe('hello'); // and nothing of room_a
+  });
 });
-
-afterEach(async ({ task }) => {
-  await daphne?.stop();
-  await proxy?.stop();
-  await redis?.stop();
-  if (task.result?.state === 'fail')
-    console.error(`daphne:\n${daphne?.output()}\nproxy:\n${proxy?.output()}\nredis:\n${redis?.log()}`);
-  rmSync(directory, { recursive: true });
-});
-
-test('a message that Django Channels drops is explained', async () => {
-  const chat = await fillRooms(daphne.url);
-  try {
-    await chat.lostMessage(90_000);
-  } finally {
-    await chat.end();
-  }
-  await sleep(1_000); // what is on its way to the last client arrives
-  await daphne.stop();
-  expect(await proxy.stop(), proxy.output()).toEqual({ status: 0, signal: null });
-  await redis.stop();
-
-  const trace = join(directory, 't.db');
-  const log = join(directory, 'clients.jsonl');
-  writeFileSync(log, `${chat.log.join('\n')}\n`);
-  const { gaps } = await readGapReports(chat.log);
-  const missed = new Set(gaps.flatMap((gap) => gap.missing.map((count) => `${gap.sender} ${count}`)));
-  expect(missed.size).toBeGreaterThan(0);
-
-  const analysis = await gaptrace('analyze-gap', trace, '--gaps', log, '--json');
-  expect(analysis, analysis.stderr).toMatchObject({ status: 1 });
-  const { findings, summary } = JSON.parse(analysis.stdout) as Analysis;
-  expect(new Set(findings.map((finding) => `${finding.sender} ${finding.count}`))).toEqual(missed);
-  expect(summary.lost).toBe(missed.size);
-  for (const finding of findings) {
-    expect(finding).toMatchObject({ verdict: 'lost', cause: 'popped-then-disconnected' });
-    const pop = finding.operations.find((operation) => operation.role === 'pop');
-    expect(pop).toMatchObject({ command: 'BZPOPMIN' });
-
-    // What it names is in the trace, and is what it says: the pop took this message, then its connection was closed.
-    const [row] = await select<Record<string, unknown>>(
-      trace,
-      `SELECT o.command, c.closed_by, c.closed_us - o.replied_us AS after_us,
-              instr(o.reply, CAST('"my_id":"${finding.sender}","count":${finding.count}}' AS BLOB)) > 0 AS took_it
-       FROM operations o JOIN connection c ON c.id = o.connection WHERE o.id = ${pop?.id}`,
-    );
-    expect(row).toMatchObject({ command: 'BZPOPMIN', closed_by: 'client', took_it: 1 });
-    expect(row?.after_us).toBeGreaterThan(0);
-    expect(finding.events).toContainEqual(
-      expect.objectContaining({ connection: pop?.connection, event: 'closed', by: 'client' }),
-    );
-  }
-}, 180_000);

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { type Program, ROOT, startProgram } from './processes.js';
 
-export interface Daphne extends Program {
+export interface DjangoServer extends Program {
   /** `ws://127.0.0.1:PORT` */
   readonly url: string;
 }
@@ -11,14 +11,21 @@ export interface Daphne extends Program {
  * Starts it on the Redis (or proxy) at `redisUrl`. Debian's interpreter, by its path: channels_redis is a Debian
  * package, and another python3 that comes first on PATH does not see it.
  */
-export async function startDaphne(redisUrl: string): Promise<Daphne> {
+export async function startDjango(
+  redisUrl: string,
+  by: 'daphne' | 'uvicorn' = 'daphne',
+): Promise<DjangoServer> {
+  const [bind, ready] =
+    by === 'daphne'
+      ? ['--bind', /Listening on TCP address 127\.0\.0\.1:(\d+)/]
+      : ['--host', /Uvicorn running on http:\/\/127\.0\.0\.1:(\d+)/];
   const program = await startProgram({
-    name: 'daphne',
+    name: by,
     command: '/usr/bin/python3',
-    args: ['-m', 'daphne', '--bind', '127.0.0.1', '--port', '0', 'asgi:application'],
+    args: ['-m', by, bind, '127.0.0.1', '--port', '0', 'asgi:application'],
     cwd: join(ROOT, 'server/django'),
     env: { REDIS_URL: redisUrl, PYTHONDONTWRITEBYTECODE: '1' },
-    ready: /Listening on TCP address 127\.0\.0\.1:(\d+)/,
+    ready,
   });
   return { ...program, url: `ws://127.0.0.1:${program.ready[1]}` };
 }
