@@ -1,0 +1,242 @@
+/**
+ * A trace written as a script, for tests of what real recordings cannot be made to show at will: every line is an
+ * operation of the channel layer at a time in milliseconds. Not a mock of Redis: it holds what a trace would hold.
+ */
+import type { Reply, Trace, TraceConnection, TraceHole, TraceOperation } from '../../proxy/trace/trace.js';
+import { encodeMember } from '../../server/layers/message.js';
+
+export const PROCESS = 'specific.0123456789abcdef0123456789abcdef!';
+export const QUEUE = `chat${PROCESS}`;
+export const GROUP = 'chat:group:room_a';
+
+/** A message of the chat protocol: 12 bytes of its own, then msgpack. */
+export function memberOf(
+  sender: string,
+  count: number,
+  recipients: readonly string[] = [`${PROCESS}a`],
+): Buffer {
+  const random = Buffer.alloc(12, `${sender}${count}`);
+  const text = JSON.stringify({ my_id: sender, count });
+  return Buffer.from(
+    encodeMember({ type: 'chat_send', text_data: text, __asgi_channel__: [...recipients] }, random),
+  );
+}
+
+export const nil: Reply = { kind: 'null', form: 'bulk' };
+export const integer = (value: number): Reply => ({ kind: 'integer', value: BigInt(value) });
+export const bulk = (bytes: Buffer | string): Reply => ({ kind: 'bulk', bytes: Buffer.from(bytes) });
+export const array = (...items: Reply[]): Reply => ({ kind: 'array', items });
+
+interface Timing {
+  readonly tookMs?: number;
+  /** When the reply was handed to the client, after it was read. Null: never. */
+  readonly flushMs?: number | null;
+  readonly pipelined?: boolean;
+  readonly noReply?: boolean;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+export class ScriptedTrace implements Trace {
+  readonly path = 'scripted.db';
+  readonly meta = new Map<string, string>();
+  readonly startedUnixUs = 1_700_000_000_000_000;
+  watermarkUs = 60_000_000;
+  readonly live = false;
+  readonly endMarker = true;
+  readonly #operations: TraceOperation[] = [];
+  readonly #connections = new Map<number, Mutable<TraceConnection>>();
+  readonly #holes: TraceHole[] = [];
+
+  /** Any operation. Returns its id. */
+  request(
+    atMs: number,
+    connection: number,
+    args: readonly (string | Buffer)[],
+    reply: Reply | null,
+    timing: Timing = {},
+  ): number {
+    const { tookMs = 1, flushMs = 0, pipelined = false, noReply = false } = timing;
+    this.#open(connection);
+    const requestedUs = atMs * 1000;
+    const repliedUs = noReply ? null : requestedUs + tookMs * 1000;
+    const words = args.map((word) => Buffer.from(word));
+    this.#operations.push({
+      id: 0,
+      connection,
+      sequence: 0,
+      command: (words[0]?.toString() ?? '').toUpperCase(),
+      requestedUs,
+      repliedUs,
+      flushedUs: repliedUs === null || flushMs === null ? null : repliedUs + flushMs * 1000,
+      owed: 0,
+      pipelined,
+      transaction: null,
+      replyKind: noReply ? null : (reply?.kind ?? null),
+      requestLength: 1,
+      replyLength: 1,
+      requestCut: false,
+      replyCut: false,
+      args: words,
+      reply: noReply ? null : reply,
+    });
+    return this.#operations.length;
+  }
+
+  groupSend(
+    atMs: number,
+    connection: number,
+    member: Buffer,
+    { full = 0, queue = QUEUE, ...timing }: Timing & { full?: number; queue?: string } = {},
+  ) {
+    const args = ['EVAL', 'script', '1', queue, member, '1000', String(atMs / 1000), '60'];
+    return this.request(atMs, connection, args, integer(full), timing);
+  }
+
+  poll(atMs: number, connection: number, member: Buffer | null, timing: Timing = {}) {
+    const reply = member ? array(bulk(QUEUE), bulk(member), bulk('1.5')) : nil;
+    return this.request(atMs, connection, ['BZPOPMIN', QUEUE, '5'], reply, timing);
+  }
+
+  restore(atMs: number, connection: number, timing: Timing = {}) {
+    return this.request(atMs, connection, ['EVAL', 'cleanup', '0', QUEUE, `${QUEUE}$inflight`], nil, timing);
+  }
+
+  backup(atMs: number, connection: number, member: Buffer, timing: Timing = {}) {
+    return this.request(atMs, connection, ['ZADD', `${QUEUE}$inflight`, '1.50', member], integer(1), timing);
+  }
+
+  acknowledge(atMs: number, connection: number, member: Buffer, timing: Timing = {}) {
+    return this.request(
+      atMs,
+      connection,
+      ['ZPOPMIN', `${QUEUE}$inflight`],
+      array(bulk(member), bulk('1.5')),
+      timing,
+    );
+  }
+
+  /** A whole receive step in good health, 10 ms long: restore, poll, backup, acknowledge. */
+  receive(atMs: number, connection: number, member: Buffer): void {
+    this.restore(atMs, connection);
+    this.poll(atMs + 2, connection, member);
+    this.backup(atMs + 5, connection, member);
+    this.acknowledge(atMs + 8, connection, member);
+  }
+
+  join(atMs: number, connection: number, channel: string, group = GROUP) {
+    return this.request(atMs, connection, ['ZADD', group, '1', channel], integer(1));
+  }
+
+  leave(atMs: number, connection: number, channel: string, group = GROUP) {
+    return this.request(atMs, connection, ['ZREM', group, channel], integer(1));
+  }
+
+  disconnect(
+    atMs: number,
+    connection: number,
+    by: 'client' | 'redis' | 'proxy' = 'client',
+    how: 'fin' | 'reset' | 'error' = 'fin',
+  ): void {
+    Object.assign(this.#open(connection), {
+      closedUs: atMs * 1000,
+      closedBy: by,
+      closedHow: how,
+      endedUs: atMs * 1000,
+    });
+  }
+
+  says(connection: number, libraryName: string, libraryVersion: string): void {
+    Object.assign(this.#open(connection), { libraryName, libraryVersion });
+  }
+
+  hole(fromMs: number, toMs: number | null, of: Partial<TraceHole> = {}): void {
+    this.#holes.push({
+      id: this.#holes.length + 1,
+      connection: null,
+      direction: null,
+      byteOffset: null,
+      bytes: 100,
+      reason: 'dropped',
+      detail: '',
+      fromUs: fromMs * 1000,
+      toUs: toMs === null ? null : toMs * 1000,
+      ...of,
+    });
+  }
+
+  #open(id: number): Mutable<TraceConnection> {
+    let connection = this.#connections.get(id);
+    if (!connection) {
+      connection = {
+        id,
+        openedUs: 0,
+        closedUs: null,
+        closedBy: null,
+        closedHow: null,
+        closedDetail: null,
+        endedUs: null,
+        clientAddress: '127.0.0.1:1',
+        upstreamAddress: '127.0.0.1:6379',
+        respVersion: 2,
+        clientName: null,
+        libraryName: null,
+        libraryVersion: null,
+        bytesFromClient: 0,
+        bytesFromRedis: 0,
+        unflushedToClient: null,
+        unflushedToRedis: null,
+      };
+      this.#connections.set(id, connection);
+    }
+    return connection;
+  }
+
+  /** Numbered in the order of requests, as a recorder does. */
+  *operations(
+    filter: { commands?: readonly string[]; connection?: number } = {},
+  ): IterableIterator<TraceOperation> {
+    for (const operation of this.#numbered()) {
+      if (filter.commands && !filter.commands.includes(operation.command)) continue;
+      if (filter.connection !== undefined && operation.connection !== filter.connection) continue;
+      yield operation;
+    }
+  }
+
+  #numbered(): TraceOperation[] {
+    const sequences = new Map<number, number>();
+    return [...this.#operations]
+      .sort((a, b) => a.requestedUs - b.requestedUs)
+      .map((operation, index) => {
+        const sequence = (sequences.get(operation.connection) ?? 0) + 1;
+        sequences.set(operation.connection, sequence);
+        return { ...operation, id: index + 1, sequence };
+      });
+  }
+
+  operation(id: number): TraceOperation | undefined {
+    return this.#numbered()[id - 1];
+  }
+
+  operationCount(): number {
+    return this.#operations.length;
+  }
+
+  connections(): IterableIterator<TraceConnection> {
+    return this.#connections.values();
+  }
+
+  connection(id: number): TraceConnection | undefined {
+    return this.#connections.get(id);
+  }
+
+  holes(): IterableIterator<TraceHole> {
+    return this.#holes.values();
+  }
+
+  sql(): never {
+    throw new Error('a script has no SQL');
+  }
+
+  close(): void {}
+}
