@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+/** The executable `gaptrace`: registers each folder's commands, and runs the one asked for. */
+import { registerAnalyzeGap, registerQuery } from './analysis/command.js';
+import { registerProxy } from './proxy/command.js';
+import { registerImport } from './proxy/import/command.js';
+import { createProgram, runProgram } from './terminal/program.js';
+import { VERSION } from './terminal/version.js';
+
+const program = createProgram(
+  'gaptrace',
+  'Where did my message go? A flight recorder for Redis-backed messaging.',
+  VERSION,
+);
+registerProxy(program);
+registerImport(program);
+registerQuery(program);
+registerAnalyzeGap(program);
+await runProgram(program, process.argv);

@@ -1,0 +1,213 @@
+/**
+ * `gaptrace proxy`: flags into options, then listener, recorder and observer started in an order in which nothing half-made is
+ * left behind, and stopped in the reverse one.
+ */
+import { existsSync } from 'node:fs';
+import { type Command, Option } from 'commander';
+import { parseDuration } from '../terminal/duration.js';
+import type { GaptraceError } from '../terminal/errors.js';
+import { createLog, type Log } from '../terminal/log.js';
+import { argument } from '../terminal/program.js';
+import { formatSize, parseSize } from '../terminal/size.js';
+import { VERSION } from '../terminal/version.js';
+import type { Latency } from './latency.js';
+import { Listener, parseListen } from './listener.js';
+import { Observer } from './observer.js';
+import { Recorder, type RecordingSummary } from './recorder.js';
+import { moveAside } from './trace/move-aside.js';
+import { Upstream } from './upstream.js';
+
+interface ProxyFlags {
+  readonly listen: string;
+  readonly upstream: string;
+  readonly trace: string;
+  /** Microseconds. */
+  readonly latency: number;
+  readonly jitter: number;
+  /** Bytes. */
+  readonly memoryLimit: number;
+}
+
+const RECORDING_FAILED_STATUS = 1;
+const SIGNAL_STATUS = { SIGINT: 130, SIGTERM: 143 } as const;
+
+export function registerProxy(program: Command): void {
+  program
+    .command('proxy')
+    .summary('stand between clients and Redis, and record every operation')
+    .description(
+      'Forwards connections to Redis, bytes unchanged, and records every operation into a trace.\n' +
+        'Prints the address it listens on as the only line on standard output.',
+    )
+    .option('--listen <address>', 'where clients connect; port 0 picks a free one', '127.0.0.1:6380')
+    .addOption(
+      new Option(
+        '--upstream <url>',
+        'the Redis behind it: redis://, rediss:// (TLS) or unix:/path; give a password by the environment',
+      )
+        .env('REDIS_URL')
+        .default('redis://127.0.0.1:6379'),
+    )
+    .addOption(
+      new Option('--trace <path>', 'the trace to write; a finished one that lies there is renamed first')
+        .env('GAPTRACE_TRACE')
+        .default('./gaptrace.db'),
+    )
+    .option(
+      '--latency <time>',
+      'delay each direction, order kept, to widen a race: 2ms',
+      argument(parseDuration),
+      0,
+    )
+    .option('--jitter <time>', 'vary that delay by up to so much, both ways: 1ms', argument(parseDuration), 0)
+    .addOption(
+      new Option(
+        '--memory-limit <size>',
+        'what may wait to be stored; beyond it bytes are not recorded, and counted',
+      )
+        .argParser(argument(parseMemoryLimit))
+        .default(64 * 1024 * 1024, '64MB'),
+    )
+    .addHelpText(
+      'after',
+      `
+The first SIGINT or SIGTERM closes all connections, stores what is left and says what was recorded; a second one ends
+at once. Exit status: 0; 1 when recording failed on the way (traffic went on, the trace has no end marker);
+2 when it cannot start.
+
+Environment: GAPTRACE_LOG_LEVEL (info), GAPTRACE_LOG_FORMAT=json, NODE_EXTRA_CA_CERTS (a CA of your own for rediss://).
+
+Examples:
+  gaptrace proxy --upstream redis://127.0.0.1:6379 --trace gaptrace.db
+  REDIS_URL=rediss://user:password@redis.example:6380 gaptrace proxy --listen 127.0.0.1:0 --latency 2ms`,
+    )
+    .action(runProxy);
+}
+
+async function runProxy(flags: ProxyFlags): Promise<void> {
+  const log = createLog();
+  const signals = new StopSignals();
+  const upstream = Upstream.parse(flags.upstream);
+  const listener = await Listener.open(parseListen(flags.listen));
+  const recorder = await startRecorder(flags, upstream, listener, log).catch(async (error: unknown) => {
+    await listener.stop();
+    throw error;
+  });
+
+  let failure: GaptraceError | undefined;
+  recorder.onFailure((error) => {
+    failure = error;
+    log.error(
+      `RECORDING HAS FAILED: ${error.message}; traffic goes on, unrecorded, until gaptrace is stopped`,
+    );
+  });
+  const broken = onceThrown(log);
+  listener.accept({
+    upstream,
+    recording: recorder,
+    log,
+    latency: latencyOf(flags),
+    onRecordingThrew: broken.report,
+  });
+  process.stdout.write(`listening on ${listener.address}\n`);
+  log.info(`recording to ${flags.trace}`);
+  const observer = Observer.start({ upstream, log, note: (note) => recorder.note(recorder.nowUs(), note) });
+
+  const signal = await signals.first();
+  log.info(
+    `${signal}: closing ${listener.openConnections} connections and storing the rest; once more to end at once`,
+  );
+  await observer.stop();
+  await listener.stop();
+  const summary = await recorder.close();
+  process.stderr.write(`${describeRecording(summary, flags.trace, failure)}\n`);
+  if (!summary.completed || broken.thrown) process.exitCode = RECORDING_FAILED_STATUS;
+  signals.release();
+}
+
+/** Moves aside the trace that is in the way, and creates the new one. */
+async function startRecorder(
+  flags: ProxyFlags,
+  upstream: Upstream,
+  listener: Listener,
+  log: Log,
+): Promise<Recorder> {
+  if (existsSync(flags.trace)) log.info(`${flags.trace} was there: it is now ${moveAside(flags.trace)}`);
+  return Recorder.create({
+    path: flags.trace,
+    memoryLimitBytes: flags.memoryLimit,
+    meta: {
+      gaptrace_version: VERSION,
+      upstream: upstream.describe(),
+      listen: listener.address,
+      latency_us: String(flags.latency),
+      jitter_us: String(flags.jitter),
+      node_version: process.version,
+      started: new Date().toISOString(),
+    },
+  });
+}
+
+/** The last line: operations recorded, bytes not recorded, holes; or that there is no telling. */
+export function describeRecording(summary: RecordingSummary, trace: string, failure?: GaptraceError): string {
+  const { operations, bytesNotRecorded, holes, completed } = summary;
+  if (completed)
+    return `gaptrace: operations recorded: ${operations}, bytes not recorded: ${bytesNotRecorded}, holes: ${holes} (${trace})`;
+  return (
+    `gaptrace: RECORDING FAILED: ${failure?.message ?? 'the trace could not be finished'}; ` +
+    `bytes not recorded since then: ${bytesNotRecorded}; what came before is in ${trace}, which has no end marker`
+  );
+}
+
+function latencyOf({ latency, jitter }: ProxyFlags): Latency | undefined {
+  return latency === 0 && jitter === 0 ? undefined : { latencyUs: latency, jitterUs: jitter };
+}
+
+const SMALLEST_MEMORY = 1024 * 1024;
+
+function parseMemoryLimit(text: string): number {
+  const bytes = parseSize(text);
+  if (bytes < SMALLEST_MEMORY) throw new RangeError(`at least ${formatSize(SMALLEST_MEMORY)}`);
+  return bytes;
+}
+
+/** A recording that throws is a bug: its stack once in the log, not for every chunk. */
+function onceThrown(log: Log): { thrown: boolean; report(error: unknown): void } {
+  return {
+    thrown: false,
+    report(error) {
+      if (!this.thrown)
+        log.error(`a bug in recording: ${error instanceof Error ? error.stack : String(error)}`);
+      this.thrown = true;
+    },
+  };
+}
+
+/** The first signal resolves `first`; from then on, or before anybody waits, a further one ends the process. */
+class StopSignals {
+  readonly #received: Promise<keyof typeof SIGNAL_STATUS>;
+  readonly #listeners = new Map<keyof typeof SIGNAL_STATUS, () => void>();
+
+  constructor() {
+    let seen = false;
+    this.#received = new Promise((resolve) => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+        const listener = (): void => {
+          if (seen) process.exit(SIGNAL_STATUS[signal]);
+          seen = true;
+          resolve(signal);
+        };
+        this.#listeners.set(signal, listener);
+        process.on(signal, listener);
+      }
+    });
+  }
+
+  first(): Promise<keyof typeof SIGNAL_STATUS> {
+    return this.#received;
+  }
+
+  release(): void {
+    for (const [signal, listener] of this.#listeners) process.off(signal, listener);
+  }
+}
