@@ -21,8 +21,11 @@ export interface Operation {
   readonly owed: number;
   /** Was it in one chunk with the request before it (a pipeline, as the client wrote it)? */
   readonly pipelined: boolean;
-  /** `sequence` of the MULTI that this request was queued under (MULTI, EXEC and DISCARD themselves included), or null. */
-  readonly transaction: number | null;
+  /**
+   * `sequence` of the MULTI that this request was queued under (MULTI, EXEC and DISCARD themselves included), or null. While the reply
+   * is owed, as the requests have it; then as Redis had it (a MULTI that was refused opens nothing).
+   */
+  transaction: number | null;
   /** Each key the request touches, in order, repeats included. */
   readonly keys: readonly Buffer[];
   /** Byte ranges blanked in it as secrets: how many bytes. 0 for almost all. */

@@ -1,0 +1,59 @@
+/** What a whole request frame says: its command, its keys and, where pairing or the client's facts need them, its words. */
+import { takeArguments, walkArguments } from './arguments.js';
+import { type Command, commandAt, NO_COMMAND } from './command.js';
+import { splitInline } from './inline.js';
+import { keysOf } from './keys.js';
+import type { RequestFramer } from './request-framer.js';
+import { secretArguments } from './secrets.js';
+
+export interface ReadRequest {
+  readonly command: Command;
+  readonly keys: readonly Buffer[];
+  /** The arguments after the command's name, where they were needed; they alias the frame, and are all whole. */
+  readonly args: readonly Buffer[];
+  /** Bytes that a Redactor blanked. */
+  readonly redactedBytes: number;
+}
+
+const NO_BUFFERS: readonly Buffer[] = [];
+const DOLLAR = 36;
+
+/** Reads the framer's current frame, of which `bytes` is what was kept. */
+export function readRequest(framer: RequestFramer, bytes: Buffer): ReadRequest {
+  const command = framer.inline
+    ? inlineCommand(bytes)
+    : commandAt(bytes, framer.commandStart, framer.commandLength);
+  const { keys } = command;
+  if (command.role === 'plain' && !command.sensitive && !framer.inline && keys.kind !== 'dynamic') {
+    if (keys.kind === 'none') return { command, keys: NO_BUFFERS, args: NO_BUFFERS, redactedBytes: 0 };
+    const second = framer.commandStart + framer.commandLength + 2;
+    if (keys.first === 1 && bytes[second] === DOLLAR) {
+      const last = keys.last < 0 ? framer.argumentCount + keys.last : keys.last;
+      return { command, keys: takeArguments(bytes, second, 1, last), args: NO_BUFFERS, redactedBytes: 0 };
+    }
+  }
+  return readAll(framer, bytes, command);
+}
+
+function inlineCommand(bytes: Buffer): Command {
+  const name = splitInline(bytes)?.[0]?.value;
+  return name === undefined ? NO_COMMAND : commandAt(name, 0, name.length);
+}
+
+function readAll(framer: RequestFramer, bytes: Buffer, command: Command): ReadRequest {
+  const words = framer.inline ? (splitInline(bytes) ?? []).map((word) => word.value) : walkArguments(bytes);
+  // Of a frame that was cut the last argument may be short: a key or a name that is none.
+  if (framer.cut) words.pop();
+  return {
+    command,
+    keys: keysOf(command.name, words),
+    args: words.slice(1),
+    redactedBytes: command.sensitive ? blanked(command.name, words) : 0,
+  };
+}
+
+/** Bytes of secrets that stand blanked in a request: asterisks throughout. */
+function blanked(command: string, words: readonly Buffer[]): number {
+  const secrets = secretArguments(command, words).map((index) => words[index]);
+  return secrets.reduce((sum, secret) => sum + (secret?.every((byte) => byte === 42) ? secret.length : 0), 0);
+}
