@@ -71,15 +71,18 @@ export function registerProxy(program: Command): void {
     .addHelpText(
       'after',
       `
-The first SIGINT or SIGTERM closes all connections, stores what is left and says what was recorded; a second one ends
-at once. Exit status: 0; 1 when recording failed on the way (traffic went on, the trace has no end marker);
-2 when it cannot start.
+The first SIGINT or SIGTERM closes all connections, stores what is left and says
+what was recorded; a second one ends at once. Exit status: 0; 1 when recording
+failed on the way (traffic went on, the trace has no end marker); 2 when it
+cannot start.
 
-Environment: GAPTRACE_LOG_LEVEL (info), GAPTRACE_LOG_FORMAT=json, NODE_EXTRA_CA_CERTS (a CA of your own for rediss://).
+Environment: GAPTRACE_LOG_LEVEL (default: info), GAPTRACE_LOG_FORMAT=json,
+NODE_EXTRA_CA_CERTS (a file with a CA of your own, for rediss://).
 
 Examples:
   gaptrace proxy --upstream redis://127.0.0.1:6379 --trace gaptrace.db
-  REDIS_URL=rediss://user:password@redis.example:6380 gaptrace proxy --listen 127.0.0.1:0 --latency 2ms`,
+  gaptrace proxy --listen 127.0.0.1:0 --upstream unix:/run/redis.sock --latency 2ms
+  REDIS_URL=rediss://user:password@redis.example:6380 gaptrace proxy`,
     )
     .action(runProxy);
 }

@@ -45,6 +45,8 @@ const IDENTITY_FIELDS = {
 export class Observer {
   readonly #options: ObserverOptions;
   #redis: Redis | null = null;
+  /** Why the connection failed: the command that waited for it is only told that it is closed. */
+  #connectionError: Error | null = null;
   #timer: NodeJS.Timeout | undefined;
   #asking: Promise<void> | null = null;
   /** What `meta.observer` says. */
@@ -94,14 +96,17 @@ export class Observer {
     } catch (error) {
       this.#redis?.disconnect();
       this.#redis = null;
-      if (!this.#stopped) this.#noteState(whyNot(error));
+      if (!this.#stopped) this.#noteState(whyNot(error, this.#connectionError));
     }
   }
 
   #connection(): Redis {
     if (this.#redis !== null && this.#redis.status !== 'end') return this.#redis;
     const redis = new Redis(connectionOptions(this.#options.upstream));
-    redis.on('error', () => {}); // the command that waits for it is rejected with the reason
+    this.#connectionError = null;
+    redis.on('error', (error: Error) => {
+      this.#connectionError = error;
+    });
     this.#redis = redis;
     return redis;
   }
@@ -164,11 +169,13 @@ function connectionOptions(upstream: Upstream): Omit<RedisOptions, 'replyMapping
 }
 
 /** Redis' own refusals begin with a word in capitals: NOPERM, NOAUTH, WRONGPASS. */
-function whyNot(error: unknown): string {
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-  const message = messageOf(error).slice(0, 200);
-  if (/^[A-Z]{4,} /.test(message)) return `refused: ${message}`;
-  return `unreachable: ${code ?? message}`;
+function whyNot(asking: unknown, connecting: Error | null): string {
+  for (const error of [asking, connecting]) {
+    const message = messageOf(error).slice(0, 200);
+    if (/^[A-Z]{4,} /.test(message)) return `refused: ${message}`;
+  }
+  const code = (connecting as NodeJS.ErrnoException | null)?.code;
+  return `unreachable: ${code ?? messageOf(connecting ?? asking)}`;
 }
 
 /** The `field:value` lines of INFO. */
