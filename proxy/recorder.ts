@@ -97,6 +97,8 @@ export class Recorder {
   #due = false;
   #timer: NodeJS.Timeout | null = null;
   #withWorker = 0;
+  /** It has said its last word: when it ends now, that is not a death. */
+  #workerIsDone = false;
   #bytesDropped = 0;
   #roomWaiters: (() => void)[] = [];
   #closing: Promise<RecordingSummary> | null = null;
@@ -117,21 +119,7 @@ export class Recorder {
       faults: options.faults ?? {},
     };
     const worker = new Worker(workerFile(), { workerData: start });
-    await new Promise<void>((resolve, reject) => {
-      const stop = (error: GaptraceError): void => {
-        worker.removeAllListeners();
-        worker.on('error', () => {});
-        void worker.terminate();
-        reject(error);
-      };
-      worker.on('message', (message: FromWorker) => {
-        if (message.type === 'failed') return stop(new GaptraceError(message.code, message.message));
-        worker.removeAllListeners();
-        resolve();
-      });
-      worker.on('error', (error) => stop(workerDied(messageOf(error))));
-      worker.on('exit', (status) => stop(workerDied(`exit status ${status}`)));
-    });
+    await ready(worker);
     return new Recorder(worker, options, startedMs);
   }
 
@@ -407,8 +395,7 @@ export class Recorder {
     if (message.type === 'stored') this.#stored(message.buffers);
     else if (message.type === 'failed') this.#fail(new GaptraceError(message.code, message.message));
     else if (message.type === 'closed') {
-      // It ends now, as it should: that is not a death.
-      this.#worker.removeAllListeners('exit');
+      this.#workerIsDone = true;
       this.#settleClose?.({
         operations: message.operations,
         bytesNotRecorded: this.#bytesDropped + message.bytesWithheld,
@@ -428,7 +415,7 @@ export class Recorder {
 
   /** Recording is over: count and drop from here on. Said once. */
   #fail(error: GaptraceError): void {
-    if (this.#state === 'failed') return;
+    if (this.#state === 'failed' || this.#workerIsDone) return;
     this.#state = 'failed';
     clearInterval(this.#heartbeat);
     this.#failure = error;
@@ -444,6 +431,24 @@ export class Recorder {
 }
 
 const NO_BYTES = Buffer.alloc(0);
+
+/** Waits for the worker to have made the trace; rejects with what it says where it could not. */
+function ready(worker: Worker): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onMessage = (message: FromWorker): void => {
+      if (message.type === 'failed') settle(() => reject(new GaptraceError(message.code, message.message)));
+      else settle(resolve);
+    };
+    const onError = (error: unknown): void => settle(() => reject(workerDied(messageOf(error))));
+    const onExit = (status: number): void => settle(() => reject(workerDied(`exit status ${status}`)));
+    // Only our own listeners: a Worker has some of its own, without which it hears nothing any more.
+    const settle = (outcome: () => void): void => {
+      worker.off('message', onMessage).off('error', onError).off('exit', onExit);
+      outcome();
+    };
+    worker.on('message', onMessage).on('error', onError).on('exit', onExit);
+  });
+}
 
 function workerDied(how: string): GaptraceError {
   return new GaptraceError('GAPTRACE_RECORDER_DIED', `the recorder's worker died: ${how}`);
