@@ -20,7 +20,7 @@ export async function startProxy(
     name: 'gaptrace proxy',
     command: process.execPath,
     args: [CLI, 'proxy', '--listen', '127.0.0.1:0', '--upstream', upstream, '--trace', tracePath, ...more],
-    ready: /127\.0\.0\.1:(\d+)(?!\d)(?=[\s\S]*\n)/,
+    ready: /^listening on 127\.0\.0\.1:(\d+)\n/m,
   });
   return { ...program, url: `redis://127.0.0.1:${program.ready[1]}`, port: Number(program.ready[1]) };
 }
