@@ -95,8 +95,9 @@ function sameBytes(spelling: Buffer, bytes: Buffer, start: number): boolean {
 }
 
 function describeCommand(spelling: Buffer): Command {
-  const name = spelling.toString('latin1').toUpperCase();
-  if (!/^[\x21-\x7e]+$/.test(name)) return NO_COMMAND;
+  const spelt = spelling.toString('latin1');
+  if (!/^[\x21-\x7e]+$/.test(spelt)) return NO_COMMAND;
+  const name = spelt.toUpperCase();
   const role = Object.hasOwn(ROLES, name) ? (ROLES[name] ?? 'plain') : 'plain';
   return { name, role, keys: keyRule(name), sensitive: SENSITIVE.has(name) };
 }

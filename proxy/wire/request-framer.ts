@@ -20,6 +20,8 @@ export const MAX_INLINE = 64 * 1024;
 export interface FramingFailure {
   readonly offset: number;
   readonly reason: string;
+  /** A limit of ours that a Redis may have set higher: it may go on and answer. Else it surely closes. */
+  readonly redisMayGoOn?: true;
 }
 
 const START = 0;
@@ -123,6 +125,16 @@ export class RequestFramer {
     return this.resume();
   }
 
+  /** Where the frame starts in the pushed chunk, or -1 where it began in an earlier one. Only after `next` returned true. */
+  get startOfWhole(): number {
+    return this.offset >= this.chunkOffset ? this.offset - this.chunkOffset : -1;
+  }
+
+  /** Offset in the stream of the first byte that belongs to no whole frame so far. */
+  get unread(): number {
+    return this.state === START ? this.chunkOffset + this.at : this.offset;
+  }
+
   /** The frame's bytes, cut at the keep limit. May alias the pushed chunk. Only after `next` returned true. */
   bytes(): Buffer {
     const limit = Math.min(this.length, this.keepBytes);
@@ -220,8 +232,7 @@ export class RequestFramer {
         case COUNT:
         case BULK_LENGTH:
           if (this.readNumber()) {
-            const problem = this.state === COUNT ? this.gotCount() : this.gotLength();
-            if (problem !== null) return this.fail(problem);
+            if (!(this.state === COUNT ? this.gotCount() : this.gotLength())) return false;
           } else if (this.failure !== null) {
             return false;
           }
@@ -265,7 +276,8 @@ export class RequestFramer {
     // Redis looks for the line's end with strchr: a NUL hides it, and the connection is stuck.
     const nul = chunk.indexOf(0, this.at);
     if (nul >= 0 && nul < end) return this.fail('NUL byte in an inline command');
-    if (this.chunkOffset + end - this.offset > MAX_INLINE) return this.fail('inline command is too long');
+    if (this.chunkOffset + end - this.offset > MAX_INLINE)
+      return this.fail('inline command is too long', true);
     this.at = end;
     if (newline < 0) {
       this.keep(end);
@@ -312,28 +324,28 @@ export class RequestFramer {
     return false;
   }
 
-  private gotCount(): string | null {
-    if (!this.negative && this.value > MAX_ARGUMENTS) return 'invalid multibulk length';
+  private gotCount(): boolean {
+    if (!this.negative && this.value > MAX_ARGUMENTS) return this.fail('invalid multibulk length');
     const empty = this.negative || this.value === 0;
     this.argumentCount = empty ? 0 : this.value;
     this.argumentsLeft = this.argumentCount;
     this.state = AFTER_CR;
     this.afterCr = empty ? START : BULK_START;
-    return null;
+    return true;
   }
 
-  private gotLength(): string | null {
-    if (this.negative) return 'invalid bulk length';
-    if (this.value > MAX_BULK) return 'bulk is too long';
+  private gotLength(): boolean {
+    if (this.negative) return this.fail('invalid bulk length');
+    if (this.value > MAX_BULK) return this.fail('bulk is too long', true);
     if (this.argumentsLeft === this.argumentCount) this.commandLength = this.value;
     this.payloadLeft = this.value + 2;
     this.state = AFTER_CR;
     this.afterCr = PAYLOAD;
-    return null;
+    return true;
   }
 
-  private fail(reason: string): false {
-    this.failure = { offset: this.offset, reason };
+  private fail(reason: string, redisMayGoOn = false): false {
+    this.failure = { offset: this.offset, reason, ...(redisMayGoOn && { redisMayGoOn }) };
     this.kept = EMPTY;
     this.keptLength = 0;
     return false;
