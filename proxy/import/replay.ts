@@ -1,7 +1,7 @@
 /**
  * A capture's events as the records that a live proxy would have put on the tape. What a capture does not say is worked out
- * from its delay: a chunk from Redis was handed to the client `delayUs` after it was read, unless the client had
- * closed by then; bytes of a client that were still held when a side closed were not yet handed to Redis.
+ * from its delay: a chunk from Redis was handed to the client half of `delayUs` after it was read, unless the client had
+ * closed by then (the earliest that real captures support: docs/decisions/0002-imported-flush-times.md); bytes of a client that were still held when a side closed were not yet handed to Redis.
  *
  * Of the two `close` lines of a connection the first says who closed, the second that it is over.
  */
@@ -82,7 +82,12 @@ export class Replay {
     const atOnce = this.#delayUs === 0;
     this.#write(RecordType.redisBytes, atOnce ? FLAG_FLUSHED : 0, connection.number, atUs, bytes);
     if (atOnce) connection.flushedToClient = connection.fromRedis;
-    else this.#held.push({ connection, dueUs: atUs + this.#delayUs, total: connection.fromRedis });
+    else
+      this.#held.push({
+        connection,
+        dueUs: atUs + Math.floor(this.#delayUs / 2),
+        total: connection.fromRedis,
+      });
   }
 
   #close(connection: ReplayedConnection, atUs: number, from: 'client' | 'redis'): void {
