@@ -79,10 +79,6 @@ export class Redactor {
       this.heldBytes = EMPTY;
       this.givenBack = streamOffset;
     }
-    const redactedBytes = blanks.reduce(
-      (sum, { from, to, blanker }) => sum + (blanker?.blanked ?? to - from),
-      0,
-    );
     return { bytes, redactedBytes, refused, withholdReplies: this.withheld && !wasWithheld };
   }
 

@@ -231,7 +231,9 @@ export class Session {
     if (frame.type !== STAR || frame.bytes[0] !== STAR) return 'ambiguous';
     const count = Number.parseInt(frame.bytes.toString('latin1', 1, 12), 10);
     if (count === -1) return 'settled';
-    return spoilt || count !== queued ? 'ambiguous' : 'settled';
+    // What EXEC runs is reported to the monitor in the midst of EXEC's own array.
+    const interleaved = state.monitor && count > 0;
+    return spoilt || interleaved || count !== queued ? 'ambiguous' : 'settled';
   }
 
   private queue(request: SessionRequest): void {
