@@ -89,7 +89,7 @@ Examples:
 
 async function runProxy(flags: ProxyFlags): Promise<void> {
   const log = createLog();
-  const signals = new StopSignals();
+  const signalled = firstSignal();
   const upstream = Upstream.parse(flags.upstream);
   const listener = await Listener.open(parseListen(flags.listen));
   const recorder = await startRecorder(flags, upstream, listener, log).catch(async (error: unknown) => {
@@ -116,16 +116,15 @@ async function runProxy(flags: ProxyFlags): Promise<void> {
   log.info(`recording to ${flags.trace}`);
   const observer = Observer.start({ upstream, log, note: (note) => recorder.note(recorder.nowUs(), note) });
 
-  const signal = await signals.first();
+  const signal = await signalled;
   log.info(
     `${signal}: closing ${listener.openConnections} connections and storing the rest; once more to end at once`,
   );
-  await observer.stop();
-  await listener.stop();
+  await Promise.all([listener.stop(), observer.stop()]);
   const summary = await recorder.close();
   process.stderr.write(`${describeRecording(summary, flags.trace, failure)}\n`);
-  if (!summary.completed || broken.thrown) process.exitCode = RECORDING_FAILED_STATUS;
-  signals.release();
+  // Not by waiting for what may still be open, such as the observer's connection to a Redis that hangs.
+  process.exit(summary.completed && !broken.thrown ? 0 : RECORDING_FAILED_STATUS);
 }
 
 /** Moves aside the trace that is in the way, and creates the new one. */
@@ -186,31 +185,15 @@ function onceThrown(log: Log): { thrown: boolean; report(error: unknown): void }
   };
 }
 
-/** The first signal resolves `first`; from then on, or before anybody waits, a further one ends the process. */
-class StopSignals {
-  readonly #received: Promise<keyof typeof SIGNAL_STATUS>;
-  readonly #listeners = new Map<keyof typeof SIGNAL_STATUS, () => void>();
-
-  constructor() {
-    let seen = false;
-    this.#received = new Promise((resolve) => {
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-        const listener = (): void => {
-          if (seen) process.exit(SIGNAL_STATUS[signal]);
-          seen = true;
-          resolve(signal);
-        };
-        this.#listeners.set(signal, listener);
-        process.on(signal, listener);
-      }
-    });
-  }
-
-  first(): Promise<keyof typeof SIGNAL_STATUS> {
-    return this.#received;
-  }
-
-  release(): void {
-    for (const [signal, listener] of this.#listeners) process.off(signal, listener);
-  }
+/** Resolves at the first signal; from then on a further one ends the process. */
+function firstSignal(): Promise<keyof typeof SIGNAL_STATUS> {
+  let seen = false;
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.on(signal, () => {
+        if (seen) process.exit(SIGNAL_STATUS[signal]);
+        seen = true;
+        resolve(signal);
+      });
+  });
 }

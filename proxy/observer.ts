@@ -165,6 +165,7 @@ function connectionOptions(upstream: Upstream): Omit<RedisOptions, 'replyMapping
     retryStrategy: () => null, // the next sample tries again
     connectTimeout: ANSWER_WITHIN_MS,
     commandTimeout: ANSWER_WITHIN_MS,
+    disconnectTimeout: 100,
   };
 }
 
