@@ -71,7 +71,7 @@ describe.each(['daphne', 'uvicorn'] as const)('the Django chat server under %s',
 
   beforeEach(async () => {
     members = [];
-    server = await startDjango(redis.url, by);
+    server = await startDjango(redis.url, { by });
   });
   afterEach(async () => {
     await Promise.all(members.map((member) => member.leave()));

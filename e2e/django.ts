@@ -9,11 +9,14 @@ export interface DjangoServer extends Program {
 
 /**
  * Starts it on the Redis (or proxy) at `redisUrl`. Debian's interpreter, by its path: channels_redis is a Debian
- * package, and another python3 that comes first on PATH does not see it.
+ * package, and another python3 that comes first on PATH does not see it. `env` as server/django/asgi.py describes it.
  */
 export async function startDjango(
   redisUrl: string,
-  by: 'daphne' | 'uvicorn' = 'daphne',
+  {
+    by = 'daphne',
+    env = {},
+  }: { readonly by?: 'daphne' | 'uvicorn'; readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<DjangoServer> {
   const [bind, ready] =
     by === 'daphne'
@@ -24,7 +27,7 @@ export async function startDjango(
     command: '/usr/bin/python3',
     args: ['-m', by, bind, '127.0.0.1', '--port', '0', 'asgi:application'],
     cwd: join(ROOT, 'server/django'),
-    env: { REDIS_URL: redisUrl, PYTHONDONTWRITEBYTECODE: '1' },
+    env: { REDIS_URL: redisUrl, PYTHONDONTWRITEBYTECODE: '1', ...env },
     ready,
   });
   return { ...program, url: `ws://127.0.0.1:${program.ready[1]}` };
