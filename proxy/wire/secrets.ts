@@ -31,15 +31,12 @@ function restFrom(from: number, args: readonly Buffer[]): number[] {
 
 /** Values of `name value name value …` from `from` on, where the name is that of a secret. */
 function secretValues(from: number, args: readonly Buffer[]): number[] {
-  const names = args.map((arg, index) => (index >= from ? lower(arg) : ''));
-  const firstSecret = names.findIndex((name, index) => (index - from) % 2 === 0 && isSecretSetting(name));
-  // Not in pairs: a value with a blank in it, perhaps. Then nothing after a secret's name is what it seems.
-  if ((args.length - from) % 2 !== 0) {
-    const anySecret = names.findIndex((name) => isSecretSetting(name));
-    return anySecret < 0 ? [] : restFrom(anySecret + 1, args);
-  }
-  if (firstSecret < 0) return [];
-  return restFrom(from, args).filter((at) => (at - from) % 2 === 1 && isSecretSetting(names[at - 1] ?? ''));
+  const names = restFrom(from, args).filter((at) => isSecretSetting(lower(args[at])));
+  const inPairs = (args.length - from) % 2 === 0 && names.every((at) => (at - from) % 2 === 0);
+  if (inPairs) return names.map((at) => at + 1);
+  // A value with a blank in it, perhaps. Then nothing after a secret's name is what it seems.
+  const [first] = names;
+  return first === undefined ? [] : restFrom(first + 1, args);
 }
 
 /** HELLO [protover [AUTH user pass] [SETNAME name]] */
