@@ -242,6 +242,22 @@ test('upstream down: clients are turned away, the trace says why, and the exit s
   trace.close();
 });
 
+test('a bug on the way does not take the traffic down', async () => {
+  const redis = await keep(startRedis());
+  const bug =
+    "import { isMainThread } from 'node:worker_threads'; if (isMainThread) setTimeout(() => { throw new Error('boom') }, 500)";
+  const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(bug)}` };
+  const flags = ['--listen', '127.0.0.1:0', '--upstream', redis.url, '--trace', tracePath];
+  const proxy = await keep(startInShell('', env, ...flags));
+  while (!errors().includes('boom')) await new Promise((resolve) => setTimeout(resolve, 10));
+  const client = new RawClient(portOf(proxy));
+  await client.ask('PING\r\n', '+PONG\r\n');
+  client.socket.destroy();
+  expect(await proxy.stop()).toEqual({ status: 1, signal: null });
+  expect(errors()).toMatch(/a bug in gaptrace, traffic goes on: Error: boom\n {4}at /);
+  expect(errors()).toMatch(DONE);
+});
+
 test('a full disk: traffic goes on, the log and the exit status say that recording failed', async () => {
   const redis = await keep(startRedis());
   // A limit on the size of files stands for the disk; without the trap its signal would end the process.

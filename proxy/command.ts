@@ -73,8 +73,8 @@ export function registerProxy(program: Command): void {
       `
 The first SIGINT or SIGTERM closes all connections, stores what is left and says
 what was recorded; a second one ends at once. Exit status: 0; 1 when recording
-failed on the way (traffic went on, the trace has no end marker); 2 when it
-cannot start.
+failed on the way (traffic went on; without an end marker the trace says so too);
+2 when it cannot start.
 
 Environment: GAPTRACE_LOG_LEVEL (default: info), GAPTRACE_LOG_FORMAT=json,
 NODE_EXTRA_CA_CERTS (a file with a CA of your own, for rediss://).
@@ -104,7 +104,9 @@ async function runProxy(flags: ProxyFlags): Promise<void> {
       `RECORDING HAS FAILED: ${error.message}; traffic goes on, unrecorded, until gaptrace is stopped`,
     );
   });
+  // A bug of ours must not take the traffic down with it: it is logged, and the exit status remembers it.
   const broken = onceThrown(log);
+  process.on('uncaughtException', (error) => broken.report(error));
   listener.accept({
     upstream,
     recording: recorder,
@@ -173,13 +175,15 @@ function parseMemoryLimit(text: string): number {
   return bytes;
 }
 
-/** A recording that throws is a bug: its stack once in the log, not for every chunk. */
+/** The stack of the first bug goes into the log: the same one may come back with every chunk. */
 function onceThrown(log: Log): { thrown: boolean; report(error: unknown): void } {
   return {
     thrown: false,
     report(error) {
       if (!this.thrown)
-        log.error(`a bug in recording: ${error instanceof Error ? error.stack : String(error)}`);
+        log.error(
+          `a bug in gaptrace, traffic goes on: ${error instanceof Error ? error.stack : String(error)}`,
+        );
       this.thrown = true;
     },
   };

@@ -154,6 +154,27 @@ describe('with a real Redis', () => {
     expect(tape.connection(1).events.filter((event) => event.endsWith(' flushed'))).toEqual([]);
   });
 
+  test('a subscriber that does not read is closed by Redis, for the proxy does not read for it', async () => {
+    const redis = await keep(startRedis({ config: ['client-output-buffer-limit pubsub 1mb 0 0'] }));
+    const { port, tape } = await keep(
+      startProxied(redis.url, { tape: new MemoryTape({ keepBytes: false }) }),
+    );
+    const client = new RawClient(port);
+    await client.ask('SUBSCRIBE news\r\n', 'subscribe');
+    client.socket.pause();
+    const publisher = redis.client();
+    const message = Buffer.alloc(64 * 1024, 'x');
+    let counted = 1;
+    for (let n = 0; counted === 1 && n < 1000; n++) counted = await publisher.publish('news', message);
+    expect(counted).toBe(0); // Redis has closed the subscriber, which has not read anything
+    client.socket.resume();
+    await client.ended();
+    client.socket.end();
+    await ended(tape);
+    expect(tape.connection(1).closed).toMatchObject({ by: 'redis' });
+    expect(client.received.length).toBe(tape.connection(1).fromRedis);
+  });
+
   test('random garbage is forwarded like anything else', async () => {
     const [, { port, tape }] = await start();
     const random = seeded(7);
