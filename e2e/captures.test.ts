@@ -57,8 +57,8 @@ const CAPTURES = [
 
 /** In desync, the losses outside every episode out of step: connection and the time of its BZPOPMIN. */
 const OUTSIDE_EPISODES = [
-  'popped-then-disconnected on 4 at 7502820',
   'popped-then-disconnected on 17 at 21913160',
+  'popped-then-disconnected on 4 at 7502820',
   'stray-pop on 10 at 13504177',
   'stray-pop on 16 at 18823695',
 ];

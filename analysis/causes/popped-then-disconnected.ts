@@ -48,7 +48,7 @@ function examine(example: Case): Examination {
         : `closed connection ${pop.connection} (${connection.closedHow}) ${milliseconds(repliedUs, closed)} after the reply was read from Redis`;
     return {
       holds: true,
-      because: `the client ${when}, sent nothing on it after the reply, and nobody backed the message up`,
+      because: `the client ${when}, and sent nothing on it after the reply`,
       cites: [cite('pop', pop), cite('next-receive', next)],
     };
   }

@@ -34,7 +34,7 @@ function examine(example: Case): Examination {
   const both = overlappingPoll(example);
   return {
     holds: true,
-    because: `connection ${pop.connection} stayed open and in step (it ${proof}), yet nobody backed the message up: whoever sent this BZPOPMIN no longer waited for its reply${both ? `; another poll of the queue (operation ${both.id}) was outstanding at the same time` : ''}`,
+    because: `connection ${pop.connection} stayed open and in step (it ${proof}): whoever sent this BZPOPMIN no longer waited for its reply${both ? `; another poll of the queue (operation ${both.id}) was outstanding at the same time` : ''}`,
     cites: [
       cite('pop', pop),
       cite('next-receive', next),

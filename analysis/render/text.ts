@@ -34,11 +34,11 @@ function summaryLine({ summary, findings }: Analysis): string {
 }
 
 function story(finding: Finding, colour: boolean): string[] {
+  const rows = moments(finding);
   return [
     heading(finding, colour),
     '',
-    ...moments(finding).map((line) => `${INDENT}${line}`),
-    '',
+    ...(rows.length > 0 ? [...rows.map((line) => `${INDENT}${line}`), ''] : []),
     ...wrapped(finding.explanation),
     ...(finding.alternatives.length > 0 ? wrapped(`Possible: ${finding.alternatives.join(', or ')}.`) : []),
     ...wrapped(`What to do: ${finding.advice}`),
