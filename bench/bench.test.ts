@@ -1,0 +1,62 @@
+/** The whole benchmark, as small as it gets: the built one, with real servers. No number is judged, only that there is one. */
+import { expect, test } from 'vitest';
+import { run } from '../e2e/processes.js';
+import { setRequest } from './hot-path.js';
+import { parseVersion } from './machine.js';
+import { PEERS } from './peers.js';
+import type { BenchmarkResult } from './result.js';
+import { rotated } from './rounds.js';
+import { WORKLOADS } from './workloads.js';
+
+const REQUESTS = 1000;
+
+test('each workload through each peer, with what recording costs', async () => {
+  const { status, stdout, stderr } = await run(process.execPath, [
+    ...['dist/bench/bench.js', '--rounds', '1', '--requests', String(REQUESTS), '--json'],
+  ]);
+  expect(status, stderr).toBe(0);
+  const { machine, measurements, hotPath } = JSON.parse(stdout) as BenchmarkResult;
+  expect(measurements.map(({ workload, peer }) => [workload, peer])).toEqual(
+    WORKLOADS.flatMap((workload) => PEERS.map((peer) => [workload.name, peer.name])),
+  );
+  for (const { peer, load, cost, recording } of measurements) {
+    expect(load.requestsPerSecond).toBeGreaterThan(0);
+    expect(cost === null).toBe(peer === 'direct');
+    expect(recording === null).toBe(peer !== 'gaptrace');
+  }
+  const [first] = measurements.filter(({ recording }) => recording !== null);
+  expect(first?.recording?.operations).toBeGreaterThanOrEqual(REQUESTS);
+  expect(first?.recording?.wireBytes).toBeGreaterThan(REQUESTS);
+  expect(first?.recording?.lagOperations).toBeGreaterThanOrEqual(0);
+  expect(hotPath.map(({ chunkBytes }) => chunkBytes)).toEqual([64, 1024]);
+  expect(machine.versions.redis).toMatch(/^\d+\.\d+/);
+}, 120_000);
+
+test('a usage error is one line', async () => {
+  const { status, stderr } = await run(process.execPath, ['dist/bench/bench.js', '--rounds', '0']);
+  expect(status).toBe(2);
+  expect(stderr).toContain("option '--rounds <n>' argument '0' is invalid. give a whole number, 1 or more");
+});
+
+test('another peer begins each round', () => {
+  expect([0, 1, 2, 3].map((by) => rotated(['a', 'b', 'c'], by).join(''))).toEqual([
+    'abc',
+    'bca',
+    'cab',
+    'abc',
+  ]);
+});
+
+test.each([64, 100, 1024])('a request of %i bytes', (bytes) => {
+  const request = setRequest(bytes).toString();
+  expect(request).toHaveLength(bytes);
+  expect(request).toMatch(/^\*3\r\n\$3\r\nSET\r\n\$3\r\nkey\r\n\$\d+\r\nx+\r\n$/);
+});
+
+test.each([
+  ['Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=1', '7.0.15'],
+  ['HAProxy version 2.6.12-1+deb12u4 2026/10/17 - https://haproxy.org/\nStatus: …', '2.6.12'],
+  ['none', 'unknown'],
+])('the version in %j', (text, version) => {
+  expect(parseVersion(text)).toBe(version);
+});

@@ -1,0 +1,114 @@
+/**
+ * The measurements: in each round every workload goes through every peer, and the peer that begins is another one each
+ * time. What else the machine does meanwhile hits all peers alike, and a ratio is between neighbours in time.
+ *
+ * Each measurement has a fresh process and a warm-up, and gaptrace has indexed all it recorded before the next one begins.
+ */
+import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Peer, RunningPeer } from './peers.js';
+import type { ProcessCost } from './process-cost.js';
+import { type LoadFigures, runRedisBenchmark } from './redis-benchmark.js';
+import { operationsIndexed, readTraceFacts, type TraceFacts } from './trace-facts.js';
+import type { Workload } from './workloads.js';
+
+/** What a proxy has cost from its start on: warm-up, load and, for gaptrace, indexing to the end. */
+export interface PeerCost {
+  readonly cpuSecondsAMillion: number;
+  readonly mainThreadCpuSecondsAMillion: number;
+  readonly peakRssBytes: number;
+}
+
+export interface RecordingFigures extends TraceFacts {
+  /** Operations not yet indexed when the load ended. */
+  readonly lagOperations: number;
+  /** From SIGTERM, sent when the load ended, to the end of the process: all indexed, end marker written. */
+  readonly catchUpSeconds: number;
+}
+
+export interface Measurement {
+  /** From 1. */
+  readonly round: number;
+  readonly workload: string;
+  readonly peer: string;
+  readonly load: LoadFigures;
+  /** Null where there is no process in between. */
+  readonly cost: PeerCost | null;
+  /** Null where nothing is recorded. */
+  readonly recording: RecordingFigures | null;
+}
+
+export interface Plan {
+  readonly peers: readonly Peer[];
+  readonly workloads: readonly Workload[];
+  readonly rounds: number;
+  /** Requests of a workload whose share is 1. */
+  readonly requests: number;
+  readonly redisPort: number;
+  readonly directory: string;
+  /** Called before each measurement. */
+  readonly begins: (round: number, workload: string, peer: string) => void;
+}
+
+const WARM_UP_SHARE = 0.2;
+
+export async function runRounds(plan: Plan): Promise<readonly Measurement[]> {
+  const measurements: Measurement[] = [];
+  for (let round = 1; round <= plan.rounds; round++)
+    for (const workload of plan.workloads)
+      for (const peer of rotated(plan.peers, round - 1)) {
+        plan.begins(round, workload.name, peer.name);
+        const figures = await measure(peer, workload, plan);
+        measurements.push({ round, workload: workload.name, peer: peer.name, ...figures });
+      }
+  return measurements;
+}
+
+/** The list from position `by` on, and then what was before it. */
+export function rotated<T>(list: readonly T[], by: number): readonly T[] {
+  const at = by % list.length;
+  return [...list.slice(at), ...list.slice(0, at)];
+}
+
+async function measure(
+  peer: Peer,
+  workload: Workload,
+  { requests, redisPort, directory }: Plan,
+): Promise<Pick<Measurement, 'load' | 'cost' | 'recording'>> {
+  const measured = Math.max(1, Math.round(requests * workload.share));
+  const warmUp = Math.max(1, Math.round(measured * WARM_UP_SHARE));
+  const running = await peer.start(redisPort, directory);
+  const started = running.server?.cost() ?? null;
+  await runRedisBenchmark(running.port, [...workload.args, '-n', String(warmUp)]);
+  const load = await runRedisBenchmark(running.port, [...workload.args, '-n', String(measured)]);
+  return { load, ...(await finish(running, started, measured + warmUp)) };
+}
+
+async function finish(
+  { server, trace }: RunningPeer,
+  started: ProcessCost | null,
+  operations: number,
+): Promise<Pick<Measurement, 'cost' | 'recording'>> {
+  if (server === null || started === null) return { cost: null, recording: null };
+  const indexed = trace === null ? 0 : operationsIndexed(trace);
+  const { seconds, cost } = await server.stop();
+  const millions = operations / 1e6;
+  return {
+    cost: {
+      cpuSecondsAMillion: (cost.cpuSeconds - started.cpuSeconds) / millions,
+      mainThreadCpuSecondsAMillion: (cost.mainThreadCpuSeconds - started.mainThreadCpuSeconds) / millions,
+      peakRssBytes: cost.peakRssBytes,
+    },
+    recording: trace === null ? null : await recordingFigures(trace, indexed, seconds),
+  };
+}
+
+async function recordingFigures(
+  trace: string,
+  indexed: number,
+  catchUpSeconds: number,
+): Promise<RecordingFigures> {
+  const facts = readTraceFacts(trace);
+  await rm(dirname(trace), { recursive: true });
+  return { ...facts, lagOperations: facts.operations - indexed, catchUpSeconds };
+}
