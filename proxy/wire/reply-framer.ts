@@ -78,6 +78,8 @@ export class ReplyFramer {
   private chunk: Buffer = EMPTY;
   private at = 0;
   private chunkOffset = 0;
+  /** Where the chunk ends. Not asked of the chunk again: its memory may have gone to another thread since. */
+  private streamEnd = 0;
   private startInChunk = 0;
   private kept: Buffer = EMPTY;
   private keptLength = 0;
@@ -98,7 +100,7 @@ export class ReplyFramer {
   }
 
   get streamOffset(): number {
-    return this.chunkOffset + this.chunk.length;
+    return this.streamEnd;
   }
 
   get midFrame(): boolean {
@@ -115,7 +117,8 @@ export class ReplyFramer {
   }
 
   push(chunk: Buffer): void {
-    this.chunkOffset += this.chunk.length;
+    this.chunkOffset = this.streamEnd;
+    this.streamEnd += chunk.length;
     this.chunk = chunk;
     this.at = 0;
     this.startInChunk = 0;
@@ -377,6 +380,7 @@ export class ReplyFramer {
   static restore(keepBytes: number, state: ReplyFramerState): ReplyFramer {
     const framer = new ReplyFramer(keepBytes);
     framer.chunkOffset = state.streamOffset;
+    framer.streamEnd = state.streamOffset;
     framer.failure = state.failure;
     framer.begun = state.begun;
     framer.state = state.state;

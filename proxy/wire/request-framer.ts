@@ -72,6 +72,8 @@ export class RequestFramer {
   private chunk: Buffer = EMPTY;
   private at = 0;
   private chunkOffset = 0;
+  /** Where the chunk ends. Not asked of the chunk again: its memory may have gone to another thread since. */
+  private streamEnd = 0;
   /** Where the current frame starts in this chunk; 0 when it began in an earlier one. */
   private startInChunk = 0;
   /** The current frame's bytes from earlier chunks. */
@@ -93,7 +95,7 @@ export class RequestFramer {
 
   /** Bytes taken in so far. */
   get streamOffset(): number {
-    return this.chunkOffset + this.chunk.length;
+    return this.streamEnd;
   }
 
   /** Is a frame begun and not whole? */
@@ -108,7 +110,8 @@ export class RequestFramer {
 
   /** The next bytes of the stream. Call `next` until it returns false before the next push. */
   push(chunk: Buffer): void {
-    this.chunkOffset += this.chunk.length;
+    this.chunkOffset = this.streamEnd;
+    this.streamEnd += chunk.length;
     this.chunk = chunk;
     this.at = 0;
     this.startInChunk = 0;
@@ -390,6 +393,7 @@ export class RequestFramer {
   static restore(keepBytes: number, state: RequestFramerState): RequestFramer {
     const framer = new RequestFramer(keepBytes);
     framer.chunkOffset = state.streamOffset;
+    framer.streamEnd = state.streamOffset;
     framer.failure = state.failure;
     framer.state = state.state;
     framer.inline = state.state === INLINE;

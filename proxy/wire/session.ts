@@ -145,9 +145,9 @@ export class Session {
   /** Confirmations are pushes: CLIENT REPLY does not hold them back. */
   private expectConfirmations(request: SessionRequest, spoken: number): number {
     const names = request.argumentCount - 1;
+    this.state.confirming = false;
     if (names === 0 && request.role === 'subscribe') return spoken; // an error
     const subscribed = this.subscriptions.count(request.command.toLowerCase());
-    this.state.confirming = false;
     this.state.confirmations = names > 0 ? names : Math.max(1, subscribed);
     return this.state.confirmations;
   }
@@ -255,6 +255,7 @@ export class Session {
         return;
       case 'exec':
       case 'discard':
+      case 'quit':
         state.multi = null;
         return;
       case 'monitor':
