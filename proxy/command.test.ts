@@ -244,11 +244,11 @@ test('upstream down: clients are turned away, the trace says why, and the exit s
 
 test('a bug on the way does not take the traffic down', async () => {
   const redis = await keep(startRedis());
-  const bug =
-    "import { isMainThread } from 'node:worker_threads'; if (isMainThread) setTimeout(() => { throw new Error('boom') }, 500)";
+  const bug = "process.on('SIGUSR2', () => setImmediate(() => { throw new Error('boom') }))";
   const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(bug)}` };
   const flags = ['--listen', '127.0.0.1:0', '--upstream', redis.url, '--trace', tracePath];
   const proxy = await keep(startInShell('', env, ...flags));
+  process.kill(proxy.pid, 'SIGUSR2');
   while (!errors().includes('boom')) await new Promise((resolve) => setTimeout(resolve, 10));
   const client = new RawClient(portOf(proxy));
   await client.ask('PING\r\n', '+PONG\r\n');
