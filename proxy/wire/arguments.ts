@@ -62,3 +62,8 @@ export function takeArguments(frame: Buffer, at: number, first: number, last: nu
   }
   return found;
 }
+
+/** Where the argument after `argument` begins (its `$`), both within `frame`. */
+export function afterArgument(frame: Buffer, argument: Buffer): number {
+  return argument.byteOffset - frame.byteOffset + argument.length + 2;
+}

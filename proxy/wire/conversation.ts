@@ -17,6 +17,7 @@
  */
 import type { DroppedBody } from '../tape.js';
 import { factsOf } from './client-facts.js';
+import type { Role } from './command.js';
 import type { ClientFacts, Direction, Hole, Operation, Push } from './operation.js';
 import { kindOf } from './push-frame.js';
 import { Queue } from './queue.js';
@@ -98,6 +99,9 @@ const NO_PARTS: Waiting['parts'] = [];
 
 /** Redis refuses a connection before it reads from it: these answer no request, even if one is there already. */
 const REFUSED_CONNECTION = ['-ERR max number of clients', '-DENIED Redis is running in protected mode'];
+
+/** Its reply changes nothing for what follows. */
+const isPlain = (role: Role) => role === 'plain' || role === 'script';
 
 function isRefusedConnection(frame: Buffer): boolean {
   const text = frame.toString('latin1', 0, 64);
@@ -301,11 +305,12 @@ export class Conversation {
     this.sequence += 1;
     const { sequence } = this;
     const { argumentCount } = requests;
-    const words =
-      role === 'plain' || role === 'script' ? NO_WORDS : read.args.map((arg) => arg.toString('latin1'));
-    const request = { command: name, role, sequence, argumentCount, words };
-    const isPlain = role === 'plain' && this.order.plain;
-    const ordered = isPlain ? null : this.order.next(request);
+    const plain = isPlain(role);
+    const words = plain ? NO_WORDS : read.args.map((arg) => arg.toString('latin1'));
+    const ordered =
+      plain && this.order.plain
+        ? null
+        : this.order.next({ command: name, role, sequence, argumentCount, words });
     const operation: Operation = {
       id: this.sink.nextOperationId(),
       sequence,
@@ -334,7 +339,7 @@ export class Conversation {
       operation,
       expects: ordered === null || ordered.expects,
       emptyAfter: false,
-      parts: isPlain ? NO_PARTS : [],
+      parts: plain ? NO_PARTS : [],
     };
   }
 
@@ -357,7 +362,7 @@ export class Conversation {
       const head = this.waiting.first();
       if (head === undefined) return;
       const { session } = this;
-      if (head.role === 'plain' && session.quiet) {
+      if (isPlain(head.role) && session.quiet) {
         head.operation.transaction = null;
         return;
       }
@@ -390,8 +395,8 @@ export class Conversation {
     const head = this.waiting.first();
     const { type } = replies;
     const mayPush = session.mayPush(type);
-    if (head !== undefined && head.role === 'plain' && !mayPush && session.quiet && this.repliesRead > 1) {
-      const isQueued = type === PLUS && replies.length === 9;
+    if (head !== undefined && isPlain(head.role) && !mayPush && session.quiet && this.repliesRead > 1) {
+      const isQueued = type === PLUS && replies.length === 9; // which is odd here
       if (!isQueued && !replies.pushInside) {
         this.settle(head, atUs);
         return;
@@ -454,9 +459,7 @@ export class Conversation {
   private settle(head: Waiting, atUs: number): void {
     const { replies } = this;
     const { operation } = head;
-    const isOk = replies.type === PLUS && replies.length === OK.length;
-    let reply = replies.bytes();
-    if (isOk && reply.equals(OK)) reply = OK;
+    let reply = replies.isOk ? OK : replies.bytes();
     let { length } = replies;
     if (head.parts.length > 0) {
       reply = Buffer.concat([...head.parts.map((part) => part.bytes), reply]).subarray(0, this.keepBytes);

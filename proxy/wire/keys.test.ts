@@ -134,7 +134,7 @@ describe('keysOf', () => {
     expect(keyRule('BZPOPMIN')).toEqual({ kind: 'fixed', first: 1, last: -2 });
     expect(keyRule('DEL')).toEqual({ kind: 'fixed', first: 1, last: -1 });
     expect(keyRule('MSET')).toEqual({ kind: 'dynamic' });
-    expect(keyRule('EVAL')).toEqual({ kind: 'dynamic' });
+    expect(keyRule('EVAL')).toEqual({ kind: 'counted', at: 2 });
     expect(keyRule('PING')).toEqual({ kind: 'none' });
   });
 

@@ -10,18 +10,36 @@ export type KeyRule =
   | { readonly kind: 'none' }
   /** Keys stand from argument `first` (0 is the command's name) to `last`; below 0, `last` counts from the end: -1 is the last argument. */
   | { readonly kind: 'fixed'; readonly first: number; readonly last: number }
+  /** Argument `at` says how many keys follow it. */
+  | { readonly kind: 'counted'; readonly at: number }
   /** Only the arguments tell: ask `keysOf`. */
   | { readonly kind: 'dynamic' };
 
 const NONE: KeyRule = { kind: 'none' };
 const DYNAMIC: KeyRule = { kind: 'dynamic' };
 
-/** The argument that says how many keys follow it. */
+/** The argument that says how many keys follow it, for commands that have no other keys. */
 const COUNT_AT: ReadonlyMap<string, number> = new Map([
-  ...['EVAL', 'EVALSHA', 'EVAL_RO', 'EVALSHA_RO', 'FCALL', 'FCALL_RO'].map((name) => [name, 2] as const),
-  ...['BLMPOP', 'BZMPOP', 'ZUNIONSTORE', 'ZINTERSTORE', 'ZDIFFSTORE'].map((name) => [name, 2] as const),
-  ...['LMPOP', 'ZMPOP', 'ZUNION', 'ZINTER', 'ZINTERCARD', 'ZDIFF'].map((name) => [name, 1] as const),
-  ...['SINTERCARD', 'SUNIONCARD', 'SDIFFCARD', 'MSETEX'].map((name) => [name, 1] as const),
+  ...['EVAL', 'EVALSHA', 'EVAL_RO', 'EVALSHA_RO', 'FCALL', 'FCALL_RO', 'BLMPOP', 'BZMPOP'].map(
+    (name) => [name, 2] as const,
+  ),
+  ...[
+    'LMPOP',
+    'ZMPOP',
+    'ZUNION',
+    'ZINTER',
+    'ZINTERCARD',
+    'ZDIFF',
+    'SINTERCARD',
+    'SUNIONCARD',
+    'SDIFFCARD',
+  ].map((name) => [name, 1] as const),
+]);
+
+/** The same, with keys elsewhere too. */
+const COUNT_AMONG: ReadonlyMap<string, number> = new Map([
+  ...['ZUNIONSTORE', 'ZINTERSTORE', 'ZDIFFSTORE'].map((name) => [name, 2] as const),
+  ['MSETEX', 1],
 ]);
 
 /** Options among the arguments name keys; the table wants those as text. */
@@ -48,7 +66,9 @@ export function keyRule(command: string): KeyRule {
 }
 
 function findRule(command: string, name: string): KeyRule {
-  if ([COUNT_AT, WITH_OPTIONS, WITH_SUBCOMMANDS, SORTS].some((set) => set.has(command))) return DYNAMIC;
+  const at = COUNT_AT.get(command);
+  if (at !== undefined) return { kind: 'counted', at };
+  if ([COUNT_AMONG, WITH_OPTIONS, WITH_SUBCOMMANDS, SORTS].some((set) => set.has(command))) return DYNAMIC;
   // Ask the table with arguments that mean nothing, of several lengths, and see what stays the same.
   const lengths = [6, 7, 8, 9];
   const probes = lengths.map((length) => indexes(name, Array<string>(length).fill('?')));
@@ -83,26 +103,28 @@ export function keysOf(command: string, args: readonly Buffer[]): Buffer[] {
   if (rule.kind === 'fixed') {
     return args.slice(rule.first, rule.last < 0 ? Math.max(args.length + rule.last + 1, 0) : rule.last + 1);
   }
-  const countAt = COUNT_AT.get(command);
-  if (countAt !== undefined) {
-    const count = keyCount(args, countAt);
-    if (count === null) return [];
+  if (rule.kind === 'counted') {
+    const count = keyCount(args[rule.at], args.length - rule.at - 1);
     if (count === 0 && EVALS.has(command)) return backupKeys(args);
+    return args.slice(rule.at + 1, rule.at + 1 + (count ?? 0));
   }
+  const among = COUNT_AMONG.get(command);
+  if (among !== undefined && keyCount(args[among], args.length - among - 1) === null) return [];
   if (SORTS.has(command)) return sortKeys(args);
   const rest = args.slice(1);
   const words = WITH_OPTIONS.has(command) ? rest.map((arg) => arg.toString('latin1')) : rest;
   return indexes(command.toLowerCase(), words).flatMap((at) => rest[at] ?? []);
 }
 
-/** The number of keys that argument `at` announces, or null where it is no number or there are not as many arguments. */
-function keyCount(args: readonly Buffer[], at: number): number | null {
-  const text = args[at];
-  if (text === undefined || text.length > 10) return null;
-  const digits = text.toString('latin1');
-  if (!/^\d+$/.test(digits)) return null;
-  const count = Number(digits);
-  return count <= args.length - at - 1 ? count : null;
+/** The number of keys that `digits` announces, or null where it is no number or more than the `left` arguments after it. */
+export function keyCount(digits: Buffer | undefined, left: number): number | null {
+  if (digits === undefined || digits.length === 0 || digits.length > 9) return null;
+  let count = 0;
+  for (const byte of digits) {
+    if (byte < 48 || byte > 57) return null;
+    count = count * 10 + byte - 48;
+  }
+  return count <= left ? count : null;
 }
 
 const BACKUP_SUFFIX = Buffer.from('$inflight');

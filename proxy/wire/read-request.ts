@@ -1,8 +1,8 @@
 /** What a whole request frame says: its command, its keys and, where pairing or the client's facts need them, its words. */
-import { takeArguments, walkArguments } from './arguments.js';
+import { afterArgument, takeArguments, walkArguments } from './arguments.js';
 import { type Command, commandAt, NO_COMMAND } from './command.js';
 import { splitInline } from './inline.js';
-import { keysOf } from './keys.js';
+import { type KeyRule, keyCount, keysOf } from './keys.js';
 import type { RequestFramer } from './request-framer.js';
 import { secretArguments } from './secrets.js';
 
@@ -16,23 +16,34 @@ export interface ReadRequest {
 }
 
 const NO_BUFFERS: readonly Buffer[] = [];
-const DOLLAR = 36;
 
 /** Reads the framer's current frame, of which `bytes` is what was kept. */
 export function readRequest(framer: RequestFramer, bytes: Buffer): ReadRequest {
   const command = framer.inline
     ? inlineCommand(bytes)
     : commandAt(bytes, framer.commandStart, framer.commandLength);
-  const { keys } = command;
-  if (command.role === 'plain' && !command.sensitive && !framer.inline && keys.kind !== 'dynamic') {
-    if (keys.kind === 'none') return { command, keys: NO_BUFFERS, args: NO_BUFFERS, redactedBytes: 0 };
-    const second = framer.commandStart + framer.commandLength + 2;
-    if (keys.first === 1 && bytes[second] === DOLLAR) {
-      const last = keys.last < 0 ? framer.argumentCount + keys.last : keys.last;
-      return { command, keys: takeArguments(bytes, second, 1, last), args: NO_BUFFERS, redactedBytes: 0 };
-    }
+  const readsAll = framer.inline || framer.cut || command.sensitive;
+  if (readsAll || (command.role !== 'plain' && command.role !== 'script'))
+    return readAll(framer, bytes, command);
+  const keys = fewKeys(framer, bytes, command.keys);
+  return keys === null
+    ? readAll(framer, bytes, command)
+    : { command, keys, args: NO_BUFFERS, redactedBytes: 0 };
+}
+
+/** The keys of a whole RESP request, where it takes only the first arguments to find them. Null: it takes all of them. */
+function fewKeys(framer: RequestFramer, bytes: Buffer, rule: KeyRule): readonly Buffer[] | null {
+  const second = framer.commandStart + framer.commandLength + 2;
+  if (rule.kind === 'none') return NO_BUFFERS;
+  if (rule.kind === 'fixed' && rule.first === 1) {
+    return takeArguments(bytes, second, 1, rule.last < 0 ? framer.argumentCount + rule.last : rule.last);
   }
-  return readAll(framer, bytes, command);
+  if (rule.kind !== 'counted') return null;
+  const digits = takeArguments(bytes, second, 1, rule.at)[rule.at - 1];
+  const count = keyCount(digits, framer.argumentCount - rule.at - 1);
+  // No keys: they may be in ARGV.
+  if (digits === undefined || count === null || count === 0) return null;
+  return takeArguments(bytes, afterArgument(bytes, digits), rule.at + 1, rule.at + count);
 }
 
 function inlineCommand(bytes: Buffer): Command {
