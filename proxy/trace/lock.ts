@@ -44,6 +44,8 @@ export class TraceLock {
       try {
         database.pragma('journal_mode = MEMORY'); // no file of a journal of nothing
         database.exec(begin);
+        // Where the file cannot be written SQLite begins to read only, and says nothing; this makes it say so. Never committed.
+        database.pragma('user_version = 1');
       } catch (error) {
         database.close();
         if (hasSqliteCode(error, 'SQLITE_BUSY')) return null;
@@ -57,7 +59,11 @@ export class TraceLock {
 
   /** Gives it back and removes the file. */
   release(): void {
-    rmSync(this.#path, { force: true });
+    try {
+      rmSync(this.#path, { force: true });
+    } catch {
+      // A file that stays is no lock without its holder.
+    }
     this.#database.close();
   }
 }

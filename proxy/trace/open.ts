@@ -2,9 +2,18 @@
  * Opening a trace, whatever state it is in: whole, being written, ended abruptly (then it is completed first), or where
  * nothing may be written (then a private copy is completed, and gone when the trace is closed).
  */
-import { accessSync, constants, copyFileSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { GaptraceError } from '../../terminal/errors.js';
 import { complete, completeInPlace } from './complete.js';
@@ -33,43 +42,40 @@ export function openTrace(path: string): Trace {
 }
 
 function openFile(path: string): Trace {
-  if (!isWritable(path)) return openReadOnly(path);
-  const database = openChecked(path);
-  if (hasEnded(database) || isBeingWritten(path)) return new SqliteTrace(path, database);
-  database.close();
-  try {
-    if (!completeInPlace(path)) throw locked(path);
-  } catch (error) {
-    // No room to complete it here: in a copy, elsewhere, there may be.
-    if (hasSqliteCode(error, 'SQLITE_FULL', 'SQLITE_READONLY', 'SQLITE_IOERR')) return openCopy(path);
-    throw error;
-  }
-  return new SqliteTrace(path, openChecked(path));
-}
-
-/** The file, or the folder that SQLite's own files go to, cannot be written. */
-function openReadOnly(path: string): Trace {
   try {
     const database = openChecked(path);
     if (hasEnded(database) || isBeingWritten(path)) return new SqliteTrace(path, database);
     database.close();
+    if (!completeInPlace(path)) throw locked(path);
   } catch (error) {
-    if (!hasSqliteCode(error, 'SQLITE_CANTOPEN', 'SQLITE_READONLY', 'SQLITE_IOERR')) throw error;
+    if (!cannotWrite(error)) throw error;
     if (isBeingWritten(path))
       throw new GaptraceError(
         'GAPTRACE_TRACE_UNREADABLE',
-        `${path} is being written, and cannot be read meanwhile from a read-only folder: read it where it is written`,
+        `${path} is being written, and cannot be read meanwhile from a folder that is read-only: read it where it is written`,
       );
+    return openCopy(path);
   }
-  return openCopy(path);
+  return new SqliteTrace(path, openChecked(path));
+}
+
+/** No permission, a read-only disk, or no room: in a copy, elsewhere, it may work. (access(2) cannot tell beforehand.) */
+function cannotWrite(error: unknown): boolean {
+  return (
+    hasSqliteCode(error, 'SQLITE_READONLY', 'SQLITE_CANTOPEN', 'SQLITE_FULL', 'SQLITE_IOERR') ||
+    hasCode(error, 'EACCES', 'EPERM', 'EROFS', 'ENOSPC')
+  );
 }
 
 function openCopy(path: string): Trace {
   const folder = mkdtempSync(join(tmpdir(), 'gaptrace-'));
   try {
     const copy = join(folder, 'trace.db');
-    for (const suffix of ['', '-wal'])
-      if (existsSync(path + suffix)) copyFileSync(path + suffix, copy + suffix, constants.COPYFILE_FICLONE);
+    for (const suffix of ['', '-wal']) {
+      if (!existsSync(path + suffix)) continue;
+      copyFileSync(path + suffix, copy + suffix, constants.COPYFILE_FICLONE);
+      chmodSync(copy + suffix, 0o600); // the original's mode came along
+    }
     const database = new Database(copy, { fileMustExist: true });
     checkFormat(database, path);
     complete(database);
@@ -118,14 +124,4 @@ function checkFile(path: string): void {
     throw unreadable(path, error);
   }
   if (!isFile) throw new GaptraceError('GAPTRACE_NOT_A_TRACE', `${path} is not a file`);
-}
-
-function isWritable(path: string): boolean {
-  try {
-    accessSync(path, constants.W_OK);
-    accessSync(dirname(path), constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

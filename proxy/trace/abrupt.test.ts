@@ -1,0 +1,184 @@
+// Recorders that are killed, in processes of their own, and what is then made of their traces. Uses the built dist/.
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openTrace } from './open.js';
+import type { Trace } from './trace.js';
+
+const DIST = new URL('../../dist/', import.meta.url).href;
+const CONNECTIONS = 8;
+
+/** Records numbered exchanges on some connections, as fast as `pause` lets it; each connection counts for itself. */
+const RECORDING = `
+  import { Recorder } from '${DIST}proxy/recorder.js';
+  const [path, faults] = process.argv.slice(2);
+  const recorder = await Recorder.create({ path, meta: {}, faults: JSON.parse(faults) });
+  for (let c = 1; c <= ${CONNECTIONS}; c++) recorder.opened(c, recorder.nowUs(), { client: 'c', upstream: 'u' });
+  console.log('recording');
+  for (let n = 0; ; n++) {
+    for (let c = 1; c <= ${CONNECTIONS}; c++) {
+      const bulk = '$' + String(n).length + '\\r\\n' + n + '\\r\\n';
+      recorder.clientBytes(c, recorder.nowUs(), Buffer.from('*2\\r\\n$4\\r\\nECHO\\r\\n' + bulk));
+      recorder.redisBytes(c, recorder.nowUs(), Buffer.from(bulk), true);
+    }
+    if (n % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+`;
+
+let folder: string;
+let path: string;
+let programs: string;
+const children = new Set<ChildProcess>();
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'gaptrace-abrupt-'));
+  path = join(folder, 't.db');
+  programs = mkdtempSync(join(tmpdir(), 'abrupt-programs-'));
+});
+afterEach(() => {
+  for (const child of children) child.kill('SIGKILL');
+  children.clear();
+  for (const left of [folder, programs]) rmSync(left, { recursive: true, force: true });
+});
+
+/** Runs a program until it has said something, lets it go on for so long, and kills it. */
+async function killed(program: string, args: readonly string[], afterMs: number): Promise<void> {
+  const child = spawn(process.execPath, [written(program), ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  children.add(child);
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  const said = new Promise((resolve) => child.stdout.once('data', () => resolve('said')));
+  if ((await Promise.race([said, gone])) !== 'said') throw new Error('the program ended by itself');
+  await new Promise((resolve) => setTimeout(resolve, afterMs));
+  child.kill('SIGKILL');
+  await gone;
+  children.delete(child);
+}
+
+/** The file of a program: not `-e`, whose flags a worker would inherit. */
+function written(program: string): string {
+  const file = join(programs, `${createHash('sha256').update(program).digest('hex')}.mjs`);
+  writeFileSync(file, program);
+  return file;
+}
+
+const killedRecorder = (afterMs: number, faults: object = {}): Promise<void> =>
+  killed(RECORDING, [path, JSON.stringify(faults)], afterMs);
+
+/** Each connection's exchanges are 0, 1, 2… without a gap, each with its reply, but for the last. Returns how many there are. */
+function expectPrefix(trace: Trace): number {
+  const next = new Map<number, number>();
+  const unanswered = new Map<number, number>();
+  for (const operation of trace.operations()) {
+    const n = next.get(operation.connection) ?? 0;
+    next.set(operation.connection, n + 1);
+    expect(operation.sequence).toBe(n + 1);
+    expect(operation.args.map(String)).toEqual(['ECHO', String(n)]);
+    expect(unanswered.get(operation.connection)).toBeUndefined();
+    if (operation.replyKind === null) unanswered.set(operation.connection, n);
+    else expect(operation.reply).toEqual({ kind: 'bulk', bytes: Buffer.from(String(n)) });
+  }
+  // The connections took turns, so none may be ahead by more than the one that was cut.
+  const counts = [...next.values()];
+  if (counts.length > 0) expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
+  expect(unanswered.size).toBeLessThanOrEqual(1);
+  return trace.operationCount();
+}
+
+function expectAbrupt(trace: Trace): void {
+  expect([trace.live, trace.endMarker, trace.meta.get('ended')]).toEqual([false, false, 'abrupt']);
+  expect([...trace.holes()]).toEqual([
+    expect.objectContaining({
+      reason: 'no-end-marker',
+      fromUs: trace.watermarkUs,
+      toUs: null,
+      connection: null,
+    }),
+  ]);
+}
+
+describe('a recorder killed with SIGKILL', () => {
+  it('leaves a trace that opens, with all rows up to a point and none after it', async () => {
+    for (let round = 0; round < 12; round++) {
+      await killedRecorder(Math.floor(Math.random() * 250));
+      const trace = openTrace(path);
+      expectPrefix(trace);
+      expectAbrupt(trace);
+      trace.close();
+      expect(readdirSync(folder)).toEqual(['t.db']);
+      rmSync(path);
+    }
+  });
+
+  it('leaves what it had stored, also where nothing was indexed', async () => {
+    await killedRecorder(300, { neverIndex: true });
+    const trace = openTrace(path);
+    expect(expectPrefix(trace)).toBeGreaterThan(0);
+    expectAbrupt(trace);
+    trace.close();
+  });
+
+  it('the trace is completed once, whoever opens it', async () => {
+    await killedRecorder(400, { neverIndex: true });
+    const opening = `
+      import { openTrace } from '${DIST}proxy/trace/open.js';
+      const trace = openTrace(process.argv[2]);
+      console.log(trace.operationCount(), [...trace.holes()].length, trace.live);
+    `;
+    const said = await Promise.all(
+      [1, 2, 3].map(() => promisify(execFile)(process.execPath, [written(opening), path])),
+    );
+    expect(new Set(said.map(({ stdout }) => stdout)).size).toBe(1);
+    expect(said[0]?.stdout).toMatch(/^[1-9]\d* 1 false\n$/);
+    expect(readdirSync(folder)).toEqual(['t.db']);
+  });
+
+  it('a completion that is killed is gone on with', async () => {
+    await killedRecorder(600, { neverIndex: true });
+    const opening = `
+      import { openTrace } from '${DIST}proxy/trace/open.js';
+      console.log('opening');
+      openTrace(process.argv[2]);
+    `;
+    for (const afterMs of [0, 5, 20]) await killed(opening, [path], afterMs);
+    const trace = openTrace(path);
+    expect(expectPrefix(trace)).toBeGreaterThan(0);
+    expectAbrupt(trace);
+    trace.close();
+  });
+
+  it('where nothing can be written it is completed in a copy, and left as it is', async () => {
+    await killedRecorder(200, { neverIndex: true });
+    const before = readdirSync(folder);
+    const temporary = readdirSync(tmpdir()).filter((name) => name.startsWith('gaptrace-'));
+    withoutWriting(() => {
+      const trace = openTrace(path);
+      expect(expectPrefix(trace)).toBeGreaterThan(0);
+      expectAbrupt(trace);
+      expect(() => [...trace.sql('DELETE FROM operation')]).toThrow(
+        expect.objectContaining({ code: 'GAPTRACE_SQL' }),
+      );
+      trace.close();
+    });
+    expect(readdirSync(folder)).toEqual(before);
+    expect(readdirSync(tmpdir()).filter((name) => name.startsWith('gaptrace-'))).toEqual(temporary);
+  });
+
+  /** Runs as somebody who can read the folder and not write it: root can write anything, so root steps down for it. */
+  function withoutWriting(work: () => void): void {
+    for (const name of readdirSync(folder)) chmodSync(join(folder, name), 0o444);
+    chmodSync(folder, 0o555);
+    const isRoot = process.getuid?.() === 0;
+    if (isRoot) process.seteuid?.(65534);
+    try {
+      work();
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+      chmodSync(folder, 0o755);
+    }
+  }
+});
