@@ -9,13 +9,11 @@ import { TraceLock } from './lock.js';
 import { Spool } from './spool.js';
 import { TraceWriter } from './writer.js';
 
-/** How long somebody else's completion is waited for. */
-const WAIT_MS = 60_000;
 /** Rows of this much work are committed together: a completion that is killed is gone on with. */
 const SLICE_RECORDS = 20_000;
 
-/** Completes the trace in its file. False where its lock could not be had: somebody writes it, or completes it all too long. */
-export function completeInPlace(path: string, waitMs: number = WAIT_MS): boolean {
+/** Completes the trace in its file. False where its lock could not be had within `waitMs`: somebody writes or completes it. */
+export function completeInPlace(path: string, waitMs: number): boolean {
   const lock = TraceLock.toComplete(path, waitMs);
   if (lock === null) return false;
   try {

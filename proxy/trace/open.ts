@@ -24,29 +24,29 @@ import { APPLICATION_ID, SCHEMA_VERSION } from './schema.js';
 import { hasCode, hasSqliteCode } from './sqlite-errors.js';
 import type { Trace } from './trace.js';
 
-/** How long a lock that somebody else holds on the file is waited for. */
-const BUSY_MS = 5000;
+/** How long a lock of another program, or its completion of the trace, is waited for. */
+const WAIT_MS = 10_000;
 
 /**
- * Opens a trace for reading. One that ended abruptly is completed first.
+ * Opens a trace for reading. One that ended abruptly is completed first. `waitMs`: for another program's lock; 10 s.
  * @throws GaptraceError (exit status 2) GAPTRACE_TRACE_MISSING, GAPTRACE_TRACE_UNREADABLE, GAPTRACE_NOT_A_TRACE,
  *   GAPTRACE_TRACE_NEWER, GAPTRACE_TRACE_LOCKED, GAPTRACE_TRACE_CORRUPT.
  */
-export function openTrace(path: string): Trace {
+export function openTrace(path: string, options: { readonly waitMs?: number } = {}): Trace {
   checkFile(path);
   try {
-    return openFile(path);
+    return openFile(path, options.waitMs ?? WAIT_MS);
   } catch (error) {
     throw explained(error, path);
   }
 }
 
-function openFile(path: string): Trace {
+function openFile(path: string, waitMs: number): Trace {
   try {
-    const database = openChecked(path);
+    const database = openChecked(path, waitMs);
     if (hasEnded(database) || isBeingWritten(path)) return new SqliteTrace(path, database);
     database.close();
-    if (!completeInPlace(path)) throw locked(path);
+    if (!completeInPlace(path, waitMs)) throw locked(path);
   } catch (error) {
     if (!cannotWrite(error)) throw error;
     if (isBeingWritten(path))
@@ -56,7 +56,7 @@ function openFile(path: string): Trace {
       );
     return openCopy(path);
   }
-  return new SqliteTrace(path, openChecked(path));
+  return new SqliteTrace(path, openChecked(path, waitMs));
 }
 
 /** No permission, a read-only disk, or no room: in a copy, elsewhere, it may work. (access(2) cannot tell beforehand.) */
@@ -87,8 +87,8 @@ function openCopy(path: string): Trace {
   }
 }
 
-function openChecked(path: string): Database.Database {
-  const database = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_MS });
+function openChecked(path: string, waitMs: number): Database.Database {
+  const database = new Database(path, { readonly: true, fileMustExist: true, timeout: waitMs });
   try {
     checkFormat(database, path);
     return database;

@@ -1,0 +1,156 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { importCapture } from '../import/import.js';
+import { openTrace } from './open.js';
+import type { OperationFilter, Trace } from './trace.js';
+
+let folder: string;
+let trace: Trace;
+
+const data = (t: number, conn: number, from: string, bytes: string | Buffer): object => ({
+  t,
+  conn,
+  ev: 'data',
+  from,
+  b64: Buffer.from(bytes).toString('base64'),
+});
+
+/** Two connections: one with plain keys, one whose key and value are not UTF-8. */
+const CAPTURE: readonly object[] = [
+  { format: 'redis-wire-capture/1', started_unix_ms: 1000, delay_ms: 0 },
+  { t: 1, conn: 1, ev: 'open' },
+  { t: 2, conn: 2, ev: 'open' },
+  data(10, 1, 'client', '*3\r\n$3\r\nSET\r\n$6\r\nroom:a\r\n$5\r\nhello\r\n'),
+  data(11, 1, 'redis', '+OK\r\n'),
+  data(20, 2, 'client', Buffer.from('*3\r\n$4\r\nMSET\r\n$2\r\n\xff*\r\n$2\r\n\xfe\xfd\r\n', 'latin1')),
+  data(21, 2, 'redis', '-ERR wrong number of arguments\r\n'),
+  data(30, 1, 'client', 'mget room:a room:b\r\n'),
+  data(31, 1, 'redis', '*2\r\n$5\r\nhello\r\n$-1\r\n'),
+  data(40, 2, 'client', 'SUBSCRIBE news sport\r\n'),
+  data(
+    41,
+    2,
+    'redis',
+    '*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n*3\r\n$9\r\nsubscribe\r\n$5\r\nsport\r\n:2\r\n',
+  ),
+  data(50, 1, 'client', 'BLPOP room:queue 0\r\n'),
+  { t: 60, conn: 1, ev: 'close', from: 'client' },
+  { t: 61, conn: 1, ev: 'close', from: 'redis' },
+];
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'gaptrace-reader-'));
+  const file = join(folder, 'c.jsonl');
+  const path = join(folder, 't.db');
+  writeFileSync(file, CAPTURE.map((object) => `${JSON.stringify(object)}\n`).join(''));
+  await importCapture({ file, trace: path });
+  trace = openTrace(path);
+});
+afterAll(() => {
+  trace.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const commands = (filter: OperationFilter): string[] => [...trace.operations(filter)].map((o) => o.command);
+
+describe('operations', () => {
+  it('come in order, with words and replies decoded', () => {
+    const [set, mset, mget, subscribe, blpop] = [...trace.operations()];
+    expect(set?.args.map(String)).toEqual(['SET', 'room:a', 'hello']);
+    expect(set?.reply).toEqual({ kind: 'simple', text: 'OK' });
+    expect(mset?.args[1]).toEqual(Buffer.from([0xff, 0x2a]));
+    expect(mset?.reply).toEqual({ kind: 'error', text: 'ERR wrong number of arguments' });
+    expect(mget?.args.map(String)).toEqual(['mget', 'room:a', 'room:b']);
+    expect(mget?.reply).toMatchObject({
+      kind: 'array',
+      items: [{ kind: 'bulk' }, { kind: 'null', form: 'bulk' }],
+    });
+    expect(subscribe?.reply).toMatchObject({ items: [{}, {}, { kind: 'integer', value: 1n }] });
+    expect(blpop).toMatchObject({ command: 'BLPOP', replyKind: null, repliedUs: null, reply: null });
+  });
+
+  it('one by its id', () => {
+    expect(trace.operation(3)).toMatchObject({ id: 3, command: 'MGET', connection: 1, requestedUs: 30 });
+    expect(trace.operation(99)).toBeUndefined();
+    expect(trace.operationCount()).toBe(5);
+  });
+
+  it('can be read inside one another', () => {
+    const pairs: string[] = [];
+    for (const outer of trace.operations({ commands: ['SET'] }))
+      for (const inner of trace.operations({ connection: outer.connection }))
+        pairs.push(`${outer.command} ${inner.command} ${trace.operation(inner.id)?.command}`);
+    expect(pairs).toEqual(['SET SET SET', 'SET MGET MGET', 'SET BLPOP BLPOP']);
+  });
+
+  it.each<[string, OperationFilter, string[]]>([
+    ['commands', { commands: ['SET', 'BLPOP', 'NOPE'] }, ['SET', 'BLPOP']],
+    ['no commands', { commands: [] }, []],
+    ['a key', { key: 'room:b' }, ['MGET']],
+    ['a glob', { key: 'room:*' }, ['SET', 'MGET', 'BLPOP']],
+    ['a glob with a set', { key: 'room:[b-z]' }, ['MGET']],
+    ['a glob with an escape', { key: 'room\\:a' }, ['SET', 'MGET']],
+    ['a glob on a key of bytes', { key: '?\\*' }, ['MSET']],
+    ['a key that is not there', { key: 'none*' }, []],
+    ['a connection', { connection: 2 }, ['MSET', 'SUBSCRIBE']],
+    ['since', { sinceUs: 30 }, ['MGET', 'SUBSCRIBE', 'BLPOP']],
+    ['until', { untilUs: 30 }, ['SET', 'MSET']],
+    ['after an id', { afterId: 4 }, ['BLPOP']],
+    ['text of a request or a reply', { text: 'hello' }, ['SET', 'MGET']],
+    ['text only in a reply', { text: 'wrong number' }, ['MSET']],
+    ['several at once', { connection: 1, key: 'room:a', sinceUs: 20 }, ['MGET']],
+  ])('by %s', (_, filter, expected) => {
+    expect(commands(filter)).toEqual(expected);
+  });
+});
+
+describe('connections and holes', () => {
+  it('say who closed', () => {
+    expect([...trace.connections()]).toMatchObject([
+      { id: 1, closedBy: 'client', closedUs: 60, endedUs: 61 },
+      { id: 2, closedBy: null, closedUs: null, respVersion: 2, bytesFromClient: 52 },
+    ]);
+    expect(trace.connection(2)?.openedUs).toBe(2);
+    expect(trace.connection(3)).toBeUndefined();
+    expect([...trace.holes()]).toEqual([]);
+  });
+});
+
+describe('sql', () => {
+  it('reads', () => {
+    expect([...trace.sql("SELECT count(*) AS n FROM operations WHERE command = 'SET'")]).toEqual([{ n: 1 }]);
+    expect([
+      ...trace.sql('-- a comment\n/* and\nanother */ WITH x AS (VALUES (1)) SELECT * FROM x;'),
+    ]).toHaveLength(1);
+    expect([...trace.sql('EXPLAIN QUERY PLAN SELECT 1')]).not.toEqual([]);
+  });
+
+  it.each([
+    'DELETE FROM operation',
+    'INSERT INTO meta VALUES (1, 2)',
+    'WITH x AS (SELECT 1) DELETE FROM operation',
+    'CREATE TABLE t (a)',
+    'CREATE TEMP TABLE t (a)',
+    "ATTACH 'other.db' AS other",
+    'DETACH main',
+    'PRAGMA journal_mode = DELETE',
+    'PRAGMA user_version = 3',
+    'PRAGMA writable_schema = 1',
+    'VACUUM',
+    "VACUUM INTO 'copy.db'",
+    'BEGIN',
+    'SELEC 1',
+    'SELECT * FROM nothing',
+    'SELECT 1; SELECT 2',
+    'SELECT ?',
+    "SELECT load_extension('x')",
+    '',
+  ])('refuses %s', (statement) => {
+    expect(() => [...trace.sql(statement)]).toThrow(
+      expect.objectContaining({ name: 'GaptraceError', code: 'GAPTRACE_SQL', exitStatus: 2 }),
+    );
+    expect(trace.operationCount()).toBe(5);
+  });
+});
