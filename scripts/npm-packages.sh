@@ -35,7 +35,7 @@ npm ci --ignore-scripts --no-audit --no-fund >"$log" 2>&1 || failed 'npm ci fail
 
 # The one package with an install script is better-sqlite3, and its first step is to look for a prebuilt binary.
 if ! (cd node_modules/better-sqlite3 && ../.bin/prebuild-install) >"$log" 2>&1; then
-  scripts/say.sh 'better-sqlite3 has no prebuilt binary to fetch here: compiling it, about a minute'
+  scripts/say.sh 'better-sqlite3 has no prebuilt binary to fetch here: compiling it, a minute or two'
   scripts/debian-packages.sh compiler
   # Headers that came with this Node spare a download.
   prefix=$(dirname "$(dirname "$(node -p process.execPath)")")
