@@ -156,6 +156,29 @@ describe('records into rows', () => {
     ]);
   });
 
+  it('a blanked password is a hole, once', () => {
+    const database = emptyTrace();
+    const indexer = new Indexer(new TraceWriter(database));
+    for (const [type, what] of [
+      [RecordType.opened, ADDRESSES],
+      [RecordType.clientBytes, 'AUTH **** *******\r\n'],
+      [RecordType.redisBytes, '+OK\r\n'],
+      [RecordType.flushed, 5],
+    ] as const) {
+      for (const record of readBlock(tape([[type, 1, 5, what]]))) indexer.record(record);
+      indexer.save();
+    }
+    expect(database.prepare('SELECT connection, direction, bytes, reason, detail FROM hole').all()).toEqual([
+      {
+        connection: 1,
+        direction: 'client',
+        bytes: 11,
+        reason: 'redacted',
+        detail: 'secrets in AUTH (operation 1) are blanked',
+      },
+    ]);
+  });
+
   it('who closed, and when it was over', () => {
     const database = indexed(
       tape([

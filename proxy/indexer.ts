@@ -288,7 +288,7 @@ class IndexedConnection implements ConversationSink {
 
   operation(operation: Operation): void {
     if (this.#written.size > 0 && this.#written.delete(operation.id)) this.#writer.operationReply(operation);
-    else this.#writer.operation(this.#number, operation, this.#transactionOf(operation));
+    else this.#newOperation(operation);
   }
 
   push(push: Push): void {
@@ -311,6 +311,11 @@ class IndexedConnection implements ConversationSink {
   }
 
   // --- under way -----------------------------------------------------------------------------------------------
+
+  #newOperation(operation: Operation): void {
+    this.#writer.operation(this.#number, operation, this.#transactionOf(operation));
+    if (operation.redactedBytes > 0) this.hole(redacted(operation, this.nextHoleId()));
+  }
 
   #saveOutstanding(operation: Operation): void {
     const replied = operation.repliedUs !== null;
@@ -349,4 +354,18 @@ class IndexedConnection implements ConversationSink {
   #writeBytes(): void {
     this.#writer.connectionBytes(this.#number, this.#bytesFromClient, this.#bytesFromRedis);
   }
+}
+
+/** A password that was blanked is bytes that are not in the trace, and so a hole, small as it is. */
+function redacted(operation: Operation, id: number): Hole {
+  return {
+    id,
+    direction: 'client',
+    offset: null,
+    bytes: operation.redactedBytes,
+    fromUs: operation.requestedUs,
+    toUs: operation.requestedUs,
+    reason: 'redacted',
+    detail: `secrets in ${operation.command} (operation ${operation.id}) are blanked`,
+  };
 }

@@ -46,7 +46,7 @@ describe('importCapture', () => {
   it('keeps the times, and hands replies on after half the delay', async () => {
     writeFileSync(file, SMALL);
     const summary = await importCapture({ file, trace: path, meta: { gaptrace_version: 'test' } });
-    expect(summary).toEqual({ connections: 2, operations: 2, pushes: 0, holes: 2, durationUs: 9500 });
+    expect(summary).toEqual({ connections: 2, operations: 2, pushes: 0, holes: 3, durationUs: 9500 });
     const { meta, startedUnixUs, watermarkUs, endMarker } = imported();
     expect([startedUnixUs, watermarkUs, endMarker]).toEqual([1795440325097000, 9500, true]);
     expect(Object.fromEntries(meta)).toMatchObject({ latency_us: '2000', source: 'import', ended: 'clean' });
@@ -63,6 +63,7 @@ describe('importCapture', () => {
     });
     expect([...imported().holes()]).toMatchObject([
       { connection: 2, direction: 'client', reason: 'began-before' },
+      { connection: 1, direction: 'client', reason: 'redacted', bytes: 11 },
       { connection: 2, direction: 'redis', reason: 'began-before', bytes: 5 },
     ]);
   });
