@@ -321,7 +321,7 @@ class IndexedConnection implements ConversationSink {
     const replied = operation.repliedUs !== null;
     const before = this.#written.get(operation.id);
     if (before === replied) return;
-    if (before === undefined) this.#writer.operation(this.#number, operation, this.#transactionOf(operation));
+    if (before === undefined) this.#newOperation(operation);
     else this.#writer.operationReply(operation);
     this.#written.set(operation.id, replied);
   }
