@@ -2,21 +2,22 @@
  * Pairing, against a real Redis 7.0 over a raw socket: what a script of commands makes it say is recorded, and then fed to a
  * Conversation whole, byte by byte and in two at every boundary. What it finds must be the same.
  */
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
 import { deserialize, serialize } from 'node:v8';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bytesOf, Recorded, record, type Step } from '../../e2e/recorded.js';
 import { type PrivateRedis, startRedis } from '../../e2e/redis.js';
 import {
+  bytesFound,
+  bytesFromRedis,
   type Collected,
   converse,
   type Feeding,
+  joined,
   lineOf,
   type Said,
   showBytes,
   summary,
 } from './conversing.js';
-import { request } from './splits.js';
 
 let redis: PrivateRedis;
 beforeAll(async () => {
@@ -26,97 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis.stop());
 
-/** A raw connection that notes what both sides say. */
-class Recorded {
-  readonly said: Said[] = [];
-  private readonly socket: Socket;
-  private since = '';
-  private closed = false;
-
-  constructor(port: number) {
-    this.socket = connect(port, '127.0.0.1');
-    this.socket.on('data', (bytes) => {
-      this.said.push({ from: 'redis', bytes });
-      this.since += bytes.toString('latin1');
-    });
-    this.socket.on('close', () => {
-      this.closed = true;
-    });
-    this.socket.on('error', () => {});
-  }
-
-  /** Sends bytes, and waits until what came since then ends with `end`, or the connection is closed. */
-  async say(bytes: Buffer | string, end: string | RegExp): Promise<void> {
-    this.since = '';
-    if (bytes.length > 0) {
-      this.said.push({ from: 'client', bytes: Buffer.from(bytes) });
-      this.socket.write(bytes);
-    }
-    await this.hear(end);
-  }
-
-  /** Waits until what came since the last `say` ends with `end`. */
-  async hear(end: string | RegExp): Promise<void> {
-    const isThere = () => (typeof end === 'string' ? this.since.endsWith(end) : end.test(this.since));
-    const deadline = Date.now() + 5000;
-    while (!isThere() && !this.closed) {
-      if (Date.now() > deadline)
-        throw new Error(`waited for ${String(end)}, got ${JSON.stringify(this.since)}`);
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-  }
-
-  async end(): Promise<void> {
-    if (this.closed) return;
-    this.socket.end();
-    await once(this.socket, 'close');
-  }
-}
-
-/** A step: what to send (a line is a request of its words; `;` pipelines), and how the answer ends. */
-type Step =
-  | readonly [send: string | Buffer, end: string | RegExp]
-  | { readonly other: string; readonly end: string | RegExp };
-
-function bytesOf(send: string | Buffer): Buffer {
-  if (Buffer.isBuffer(send)) return send;
-  return Buffer.concat(send.split(' ; ').map((line) => request(...line.split(' '))));
-}
-
-async function record(steps: readonly Step[]): Promise<Said[]> {
-  const connection = new Recorded(redis.port);
-  const other = redis.client();
-  try {
-    for (const step of steps) {
-      if ('other' in step) {
-        const [command = '', ...args] = step.other.split(' ');
-        await connection.say('', '');
-        await other.call(command, ...args);
-        await connection.hear(step.end);
-      } else {
-        await connection.say(bytesOf(step[0]), step[1]);
-      }
-    }
-  } finally {
-    await connection.end();
-    other.disconnect();
-  }
-  return connection.said;
-}
-
 const throughDisk: NonNullable<Feeding['saving']> = (state) => deserialize(serialize(state));
-
-/** Joins what one side said in a row, as one chunk. */
-function joined(said: readonly Said[]): Said[] {
-  const found: Said[] = [];
-  for (const each of said) {
-    const last = found.at(-1);
-    if (last?.from === each.from)
-      found[found.length - 1] = { ...last, bytes: Buffer.concat([last.bytes, each.bytes]) };
-    else found.push(each);
-  }
-  return found;
-}
 
 /** Feeds it in every way and expects the same; gives back what was found. */
 function everyWay(said: readonly Said[], options: Feeding = {}): Collected {
@@ -136,20 +47,8 @@ function everyWay(said: readonly Said[], options: Feeding = {}): Collected {
       expect(summary(converse(cut, options))).toEqual(expected);
     }
   });
-  accountedFor(said, whole);
+  expect(bytesFound(whole)).toBe(bytesFromRedis(said));
   return whole;
-}
-
-/** Every byte of Redis is in one operation, one push or one hole. */
-function accountedFor(said: readonly Said[], { operations, pushes, holes }: Collected): void {
-  const total = said.reduce((sum, { from, bytes }) => sum + (from === 'redis' ? bytes.length : 0), 0);
-  const replies = operations.reduce((sum, each) => sum + each.replyLength, 0);
-  const pushed = pushes.reduce((sum, each) => sum + each.length, 0);
-  const lost = holes.reduce(
-    (sum, each) => sum + (each.direction === 'redis' && each.reason !== 'cut' ? each.bytes : 0),
-    0,
-  );
-  expect(replies + pushed + lost).toBe(total);
 }
 
 const lines = (collected: Collected) => collected.inOrder.map(lineOf);
@@ -159,7 +58,7 @@ const reasons = (collected: Collected) => collected.holes.map((hole) => `${hole.
 
 /** What is found in a script; no holes unless it says so. */
 async function found(...steps: readonly Step[]) {
-  const collected = everyWay(await record(steps));
+  const collected = everyWay(await record(redis, steps));
   return { lines: lines(collected), pushes: pushes(collected), holes: reasons(collected), collected };
 }
 
@@ -408,6 +307,12 @@ describe('pairing on a real Redis', () => {
     expect(pushes.every((push) => /^monitor \d+\.\d{6} \[0 127\.0\.0\.1:\d+\] "/.test(push))).toBe(true);
   });
 
+  it('a second MONITOR is not answered', async () => {
+    const { lines, holes } = await found(['MONITOR', /^\+OK\r\n/], ['MONITOR ; ECHO x', /"ECHO" "x"\r\n$/]);
+    expect(lines).toEqual(['MONITOR OK', 'MONITOR (none)', 'ECHO "x"']);
+    expect(holes).toEqual([]);
+  });
+
   it('MONITOR and EXEC: lines stand in the midst of its array, so it is given up', async () => {
     const { lines, holes } = await found(
       ['MONITOR', /^\+OK\r\n/],
@@ -460,11 +365,6 @@ describe('pairing on a real Redis', () => {
     const on = await found(login, ['CLIENT REPLY OFF ; PING ; CLIENT REPLY ON ; PING', '+PONG\r\n']);
     expect(on.lines.slice(3)).toEqual(['CLIENT', 'PING']);
     expect(on.holes).toEqual(['redis ambiguous']);
-    const multi = await found(
-      login,
-      ['CLIENT REPLY OFF', 'command\r\n'].slice(0, 1).concat(/NOPERM.*\r\n$/ as never) as never,
-    );
-    expect(multi.holes).toEqual(['redis ambiguous']);
   });
 
   it('a MULTI that Redis refuses opens nothing', async () => {
@@ -512,6 +412,16 @@ describe('pairing on a real Redis', () => {
     );
     expect(lines.slice(5)).toEqual(['EXEC t3', 'PING']);
     expect(holes).toEqual(['redis ambiguous']);
+  });
+
+  it('replication and the Lua debugger answer in other ways: given up', async () => {
+    const ldb = await found(['ECHO x', 'x\r\n'], ['SCRIPT DEBUG YES', '+OK\r\n'], ['ECHO y', 'y\r\n']);
+    expect(ldb.lines).toEqual(['ECHO "x"', 'SCRIPT', 'ECHO']);
+    expect(ldb.holes).toEqual(['redis ambiguous']);
+    const replica = await found(['ECHO x ; REPLCONF ACK 0 ; ECHO y', 'y\r\n']);
+    expect(replica.lines).toEqual(['ECHO "x"', 'REPLCONF', 'ECHO']);
+    const harmless = await found(['SCRIPT EXISTS abc ; SCRIPT DEBUG NO ; ECHO y', 'y\r\n']);
+    expect(harmless.lines).toEqual(['SCRIPT [:0]', 'SCRIPT -ERR', 'ECHO "y"']);
   });
 
   it('SELECT, RESET out of MULTI and RESP3, QUIT, and a request after QUIT', async () => {

@@ -133,3 +133,27 @@ export function summary(collected: Collected) {
     facts: collected.facts,
   };
 }
+
+/** Joins what one side said in a row, as one chunk. */
+export function joined(said: readonly Said[]): Said[] {
+  const found: Said[] = [];
+  for (const each of said) {
+    const last = found.at(-1);
+    if (last?.from === each.from)
+      found[found.length - 1] = { ...last, bytes: Buffer.concat([last.bytes, each.bytes]) };
+    else found.push(each);
+  }
+  return found;
+}
+
+export function bytesFromRedis(said: readonly Said[]): number {
+  return said.reduce((sum, { from, bytes }) => sum + (from === 'redis' ? bytes.length : 0), 0);
+}
+
+/** Bytes of Redis that are in an operation, a push or a hole: each must be in one. */
+export function bytesFound({ operations, pushes, holes }: Collected): number {
+  const replies = operations.reduce((sum, each) => sum + each.replyLength, 0);
+  const pushed = pushes.reduce((sum, each) => sum + each.length, 0);
+  const given = holes.filter((each) => each.direction === 'redis' && each.reason !== 'cut');
+  return given.reduce((sum, each) => sum + each.bytes, replies + pushed);
+}

@@ -74,7 +74,7 @@ const NOT_QUEUED: ReadonlySet<Role> = new Set(['exec', 'discard', 'multi', 'watc
 const ALLOWED_SUBSCRIBED: ReadonlySet<Role> = new Set(['subscribe', 'unsubscribe', 'ping', 'quit', 'reset']);
 
 /** Refused with an argument. */
-const BARE: ReadonlySet<Role> = new Set(['multi', 'exec', 'discard', 'monitor', 'reset']);
+const BARE: ReadonlySet<Role> = new Set(['multi', 'exec', 'discard', 'reset']);
 
 const isSubscription = (role: Role) => role === 'subscribe' || role === 'unsubscribe';
 
@@ -84,6 +84,24 @@ export function replyMode(request: SessionRequest): string | null {
   if (request.words[0]?.toUpperCase() !== 'REPLY') return null;
   const mode = request.words[1]?.toUpperCase() ?? '';
   return mode === 'ON' || mode === 'OFF' || mode === 'SKIP' ? mode : null;
+}
+
+/** After these Redis answers in another way than one reply a request, or not at all: replication, the Lua debugger, a bare push. */
+function leavesOrder({ command, words }: SessionRequest): boolean {
+  const [first, second] = words.map((word) => word.toUpperCase());
+  switch (command) {
+    case 'SYNC':
+    case 'PSYNC':
+      return true;
+    case 'REPLCONF':
+      return first === 'ACK' || first === 'GETACK';
+    case 'SCRIPT':
+      return first === 'DEBUG' && second !== 'NO';
+    case 'DEBUG':
+      return first === 'PROTOCOL' && second === 'PUSH';
+    default:
+      return false;
+  }
 }
 
 export class Session {
@@ -135,9 +153,12 @@ export class Session {
     const mode = replyMode(request);
     if (mode !== null) return mode === 'ON' ? 1 : 0;
     if (role === 'reset' && !state.skip && request.argumentCount === 1) return 1; // it ends CLIENT REPLY OFF
+    if (role === 'odd' && leavesOrder(request)) return 'ambiguous';
+    // Redis ignores a MONITOR on a connection that is one: no reply at all.
+    if (role === 'monitor' && state.monitor && request.argumentCount === 1) return 0;
     if (!silent) return 1;
     // What is not answered leaves no trace of whether it worked.
-    if (role === 'hello' && request.argumentCount > 1) return 'ambiguous';
+    if ((role === 'hello' && request.argumentCount > 1) || role === 'monitor') return 'ambiguous';
     if (role === 'exec' && state.spoilt) return 'ambiguous';
     return 0;
   }
