@@ -1,5 +1,8 @@
 /** The whole benchmark, as small as it gets: the built one, with real servers. No number is judged, only that there is one. */
-import { expect, test } from 'vitest';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { run } from '../e2e/processes.js';
 import { setRequest } from './hot-path.js';
 import { parseVersion } from './machine.js';
@@ -10,11 +13,19 @@ import { WORKLOADS } from './workloads.js';
 
 const REQUESTS = 1000;
 
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'gaptrace-bench-test-'));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
 test('each workload through each peer, with what recording costs', async () => {
+  const page = join(directory, 'benchmarks.md');
   const { status, stdout, stderr } = await run(process.execPath, [
-    ...['dist/bench/bench.js', '--rounds', '1', '--requests', String(REQUESTS), '--json'],
+    ...['dist/bench/bench.js', '--rounds', '1', '--requests', String(REQUESTS), '--json', '--write', page],
   ]);
   expect(status, stderr).toBe(0);
+  expect(readFileSync(page, 'utf8')).toMatch(/^# What recording costs\n/);
   const { machine, measurements, hotPath } = JSON.parse(stdout) as BenchmarkResult;
   expect(measurements.map(({ workload, peer }) => [workload, peer])).toEqual(
     WORKLOADS.flatMap((workload) => PEERS.map((peer) => [workload.name, peer.name])),

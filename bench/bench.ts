@@ -33,9 +33,9 @@ const program = new Command('bench')
   )
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : USAGE_STATUS))
   .option('--rounds <n>', 'how often each is measured', positiveInteger, 5)
-  .option('--requests <n>', 'requests of the first workload; the others follow', positiveInteger, 100_000)
-  .option('--json', 'print every measurement as JSON instead of a page of Markdown')
-  .option('--write <page>', 'also write the page to this file, and the JSON beside it')
+  .option('--requests <n>', 'requests of the first workload; the others follow', positiveInteger, 60_000)
+  .option('--json', 'print every measurement as JSON instead of the page')
+  .option('--write <page>', 'also write the page to this file')
   .addOption(
     new Option('--hot-path', 'only what recording a chunk costs on the forwarding thread; seconds').conflicts(
       'write',
@@ -59,11 +59,8 @@ async function bench({ rounds, requests, json, write }: Flags): Promise<void> {
     hotPath: await hotPath(),
   };
   const page = renderPage(result);
-  const data = `${JSON.stringify(result, null, 1)}\n`;
-  process.stdout.write(json ? data : page);
-  if (write === undefined) return;
-  await writeFile(write, page);
-  await writeFile(`${write.replace(/\.md$/, '')}.json`, data);
+  process.stdout.write(json ? `${JSON.stringify(result, null, 1)}\n` : page);
+  if (write !== undefined) await writeFile(write, page);
 }
 
 async function measureAll(rounds: number, requests: number): Promise<readonly Measurement[]> {

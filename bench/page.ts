@@ -41,7 +41,8 @@ includes storing and indexing all of them. The main thread is the one that forwa
 
 const RECORDING_TEXT = `gaptrace stores what it has seen at once and indexes it as time allows. The lag is what was not indexed at the moment \
 when the load ended; the time to catch up is from there to the end of the process, with all indexed and the end marker written. \
-Wire bytes are those of both directions.`;
+Wire bytes are those of both directions; trace bytes are the file's, \
+pages included that are free again.`;
 
 function describeRun(
   { cpu, cores, memoryBytes, kernel, loadBefore, versions }: Machine,

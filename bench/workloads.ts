@@ -13,6 +13,6 @@ const SMALL_SET = ['-t', 'set', '-d', '3', '-r', '10000'];
 
 export const WORKLOADS: readonly Workload[] = [
   { name: 'SET, 50 connections', share: 1, args: [...SMALL_SET, '-c', '50', '-P', '1'] },
-  { name: 'SET, 50 connections, pipelines of 16', share: 4, args: [...SMALL_SET, '-c', '50', '-P', '16'] },
-  { name: 'SET, 1 connection', share: 0.3, args: [...SMALL_SET, '-c', '1', '-P', '1'] },
+  { name: 'SET, 50 connections, pipelines of 16', share: 5, args: [...SMALL_SET, '-c', '50', '-P', '16'] },
+  { name: 'SET, 1 connection', share: 0.25, args: [...SMALL_SET, '-c', '1', '-P', '1'] },
 ];
