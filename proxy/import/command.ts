@@ -47,7 +47,7 @@ async function run(file: string, trace: string): Promise<void> {
     progress.clear();
     if (!(error instanceof Interrupted)) throw error;
     process.stderr.write('gaptrace: interrupted: no trace was written\n');
-    process.exitCode = INTERRUPTED_STATUS;
+    process.exit(INTERRUPTED_STATUS); // standard input may still be waited for
   } finally {
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);

@@ -4,6 +4,7 @@
  * nothing is there.
  */
 import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync } from 'node:fs';
+import type Database from 'better-sqlite3';
 import { GaptraceError } from '../../terminal/errors.js';
 import { nameOfInput, readLines } from '../../terminal/lines.js';
 import { BlockRedactor } from '../block-redactor.js';
@@ -47,40 +48,58 @@ export async function importCapture(options: ImportOptions): Promise<ImportSumma
   const { file, trace, signal } = options;
   if (existsSync(trace)) throw traceExists(trace);
   const lines = readLines(file);
-  const reader = new CaptureReader(nameOfInput(file));
   const temporary = `${trace}.importing-${process.pid}`;
+  const target = new ImportedTrace(temporary);
   try {
-    const first = await lines.next();
-    if (first.done === true)
-      throw new GaptraceError('GAPTRACE_CAPTURE', `cannot import ${nameOfInput(file)}: it is empty`);
-    const header = reader.header(first.value);
-    const target = new ImportedTrace(temporary, header.startedUnixUs, {
-      ...options.meta,
-      source: 'import',
-      capture_file: nameOfInput(file),
-      capture_format: CAPTURE_FORMAT,
-      latency_us: String(header.delayUs),
-    });
-    try {
-      const replay = new Replay(target.write, header.delayUs);
-      let atUs = 0;
-      for await (const event of events(lines, reader)) {
-        signal?.throwIfAborted();
-        replay.event(event);
-        atUs = event.atUs;
-        options.onProgress?.({ lines: reader.line, atUs });
-      }
-      replay.end(atUs);
-      const summary = target.finish(atUs);
-      putInPlace(temporary, trace);
-      return summary;
-    } finally {
-      target.close();
-    }
+    const summary = await Promise.race([feed(options, lines, target), aborted(signal)]);
+    putInPlace(temporary, trace);
+    return summary;
   } finally {
-    await lines.return();
+    target.close();
     for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(temporary + suffix, { force: true });
+    // Not waited for: a read from a terminal or a pipe may never come back.
+    lines.return().catch(() => {});
   }
+}
+
+/** All lines of the capture into the trace, which is whole afterwards. */
+async function feed(
+  options: ImportOptions,
+  lines: AsyncGenerator<string, void, undefined>,
+  target: ImportedTrace,
+): Promise<ImportSummary> {
+  const { signal, onProgress } = options;
+  const name = nameOfInput(options.file);
+  const reader = new CaptureReader(name);
+  const first = await lines.next();
+  signal?.throwIfAborted();
+  if (first.done === true) throw new GaptraceError('GAPTRACE_CAPTURE', `cannot import ${name}: it is empty`);
+  const { startedUnixUs, delayUs } = reader.header(first.value);
+  target.create(startedUnixUs, {
+    ...options.meta,
+    source: 'import',
+    capture_file: name,
+    capture_format: CAPTURE_FORMAT,
+    latency_us: String(delayUs),
+  });
+  const replay = new Replay(target.write, delayUs);
+  let atUs = 0;
+  for await (const event of events(lines, reader)) {
+    signal?.throwIfAborted();
+    replay.event(event);
+    atUs = event.atUs;
+    onProgress?.({ lines: reader.line, atUs });
+  }
+  replay.end(atUs);
+  return target.finish(atUs);
+}
+
+/** Rejects with the signal's reason once it is aborted. */
+function aborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal?.aborted === true) reject(signal.reason);
+    signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
 }
 
 /** The events of all lines but the first, read one line ahead: to know the last. */
@@ -98,17 +117,24 @@ async function* events(
 
 /** Records -> blocks -> rows, in one transaction in a file that nobody else sees yet. */
 class ImportedTrace {
-  readonly #database: ReturnType<typeof createTrace>;
-  readonly #writer: TraceWriter;
-  readonly #indexer: Indexer;
+  readonly #path: string;
+  #open: {
+    readonly database: Database.Database;
+    readonly writer: TraceWriter;
+    readonly indexer: Indexer;
+  } | null = null;
   readonly #redactor = new BlockRedactor();
   #block = new BlockWriter(Buffer.allocUnsafe(BLOCK_BYTES));
 
-  constructor(path: string, startedUnixUs: number, meta: Readonly<Record<string, string>>) {
-    this.#database = createTrace(path, { meta, startedUnixUs, writing: 'alone' });
-    this.#database.exec('BEGIN');
-    this.#writer = new TraceWriter(this.#database);
-    this.#indexer = new Indexer(this.#writer);
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  create(startedUnixUs: number, meta: Readonly<Record<string, string>>): void {
+    const database = createTrace(this.#path, { meta, startedUnixUs, writing: 'alone' });
+    database.exec('BEGIN');
+    const writer = new TraceWriter(database);
+    this.#open = { database, writer, indexer: new Indexer(writer) };
   }
 
   readonly write = (
@@ -129,15 +155,17 @@ class ImportedTrace {
     } while (at < body.length);
   };
 
+  /** All is written: the rest of the tape, and the end marker. */
   finish(atUs: number): ImportSummary {
     this.#index();
     const held = this.#redactor.finish(atUs);
     if (held !== null) this.#indexSafe(held);
-    this.#indexer.save();
-    this.#database.exec('COMMIT');
-    writeEnding(this.#database, this.#writer, this.#indexer, 'clean', atUs);
+    const { database, writer, indexer } = this.#trace;
+    indexer.save();
+    database.exec('COMMIT');
+    writeEnding(database, writer, indexer, 'clean', atUs);
     const count = (table: string): number =>
-      this.#database.prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number;
+      database.prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number;
     return {
       connections: count('connection'),
       operations: count('operation'),
@@ -148,7 +176,12 @@ class ImportedTrace {
   }
 
   close(): void {
-    this.#database.close();
+    this.#open?.database.close();
+  }
+
+  get #trace() {
+    if (this.#open === null) throw new Error('the trace is not created yet');
+    return this.#open;
   }
 
   #index(): void {
@@ -157,7 +190,8 @@ class ImportedTrace {
   }
 
   #indexSafe(block: Buffer): void {
-    for (const record of readBlock(block)) this.#indexer.record(record);
+    const { indexer } = this.#trace;
+    for (const record of readBlock(block)) indexer.record(record);
   }
 }
 
