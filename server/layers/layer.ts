@@ -74,7 +74,7 @@ export interface LayerOptions {
 }
 
 export interface RedisOptions extends LayerOptions {
-  /** `redis://[user[:password]@]host[:port][/db]`, `rediss://…` or `unix://path[?db=n]`, one or more. `redis://localhost:6379` */
+  /** `redis://[user[:password]@]host[:port][/db]`, `rediss://…` or `unix:///path[?db=n]`, one or more. `redis://localhost:6379` */
   readonly hosts?: readonly string[];
   /** Version of the Redis protocol. 2, which channels_redis 4.0 speaks */
   readonly protocol?: 2 | 3;
