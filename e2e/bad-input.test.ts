@@ -239,7 +239,6 @@ describe('words', () => {
     ])
       await refused(['query', whole, '--sql', sql], 'SQL');
   });
-  test('SQL with a mistake', () =>
-    refused(['query', whole, '--sql', 'SELECT x FROM nowhere'], 'nowhere'));
+  test('SQL with a mistake', () => refused(['query', whole, '--sql', 'SELECT x FROM nowhere'], 'nowhere'));
   test('a time that is none', () => refused(['query', whole, '--since', 'yesterday'], 'yesterday'));
 });
