@@ -291,6 +291,18 @@ describe('replies that nobody asked for', () => {
     expect(holes(collected)).toEqual([['redis', 'ambiguous', 0, 37, null]]);
   });
 
+  it('confirmations that came before the reply was given up are in a hole of their own', () => {
+    const first = '*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n';
+    const message = '*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nx\r\n';
+    const collected = converse([client('SUBSCRIBE a b'), redis(`${first}${message}+OK\r\n`)]);
+    expect(lines(collected)).toEqual(['SUBSCRIBE']);
+    expect(collected.pushes).toHaveLength(1);
+    expect(holes(collected)).toEqual([
+      ['redis', 'unfinished', 0, 30, 2000],
+      ['redis', 'ambiguous', 61, 5, null],
+    ]);
+  });
+
   it('an EXEC with another number of items than were queued is no reply', () => {
     const collected = converse([
       client('MULTI', 'GET a', 'EXEC', 'PING'),

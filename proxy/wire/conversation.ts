@@ -18,8 +18,10 @@
 import type { DroppedBody } from '../tape.js';
 import { factsOf } from './client-facts.js';
 import type { Role } from './command.js';
+import { HandOver, type Unflushed } from './hand-over.js';
+import { Holes, type HolesState } from './holes.js';
 import type { ClientFacts, Direction, Hole, Operation, Push } from './operation.js';
-import { kindOf } from './push-frame.js';
+import { isRefusedConnection, kindOf } from './push-frame.js';
 import { Queue } from './queue.js';
 import { type ReadRequest, readRequest } from './read-request.js';
 import { ReplyFramer, type ReplyFramerState } from './reply-framer.js';
@@ -60,13 +62,8 @@ interface Waiting extends SessionRequest {
   /** An empty request (`\r\n`, `*0`) came after it. */
   emptyAfter: boolean;
   /** Confirmations that have come, the last one missing: SUBSCRIBE has several frames for a reply. */
-  readonly parts: { readonly bytes: Buffer; readonly length: number }[];
+  readonly parts: { readonly offset: number; readonly bytes: Buffer; readonly length: number }[];
 }
-
-/** A reply or a push that has been read from Redis, not yet handed to the client; `end`: offset of the byte after it. */
-type Unflushed =
-  | { readonly end: number; readonly operation: Operation }
-  | { readonly end: number; readonly push: Push };
 
 /** Plain data, for v8.serialize; opaque to everybody else. */
 export interface ConversationState {
@@ -75,190 +72,176 @@ export interface ConversationState {
   readonly replies: ReplyFramerState;
   readonly session: SessionState;
   readonly order: RequestOrderState;
+  readonly holes: HolesState;
   readonly waiting: readonly Waiting[];
   readonly unflushed: readonly Unflushed[];
-  readonly clientHole: Hole | null;
-  readonly redisHole: Hole | null;
   readonly facts: ClientFacts;
-  readonly sequence: number;
-  readonly owed: number;
-  readonly requestChunkEnd: number;
-  readonly clientOffset: number;
-  readonly redisOffset: number;
-  readonly clientFrameUs: number;
-  readonly redisFrameUs: number;
-  readonly repliesRead: number;
-  readonly unasked: boolean;
-  readonly beganBefore: boolean;
+  readonly counts: Counts;
+}
+
+/** What is counted on the way. */
+interface Counts {
+  /** Requests so far. */
+  sequence: number;
+  /** Requests that expect a reply which has not been handed to the client. */
+  owed: number;
+  /** Offset of the end of the chunk in which the last request ended. */
+  requestChunkEnd: number;
+  /** Bytes of each direction so far, those that are missing included. */
+  clientOffset: number;
+  redisOffset: number;
+  /** When the frame began that is not whole yet. */
+  clientFrameUs: number;
+  redisFrameUs: number;
+  repliesRead: number;
+  /** A reply came that nobody asked for: whatever follows it cannot be trusted. */
+  unasked: boolean;
+  /** The connection was open before the recording, and nothing of it has come yet. */
+  beganBefore: boolean;
 }
 
 const OK = Buffer.from('+OK\r\n');
+const PLUS = 43;
+const MINUS = 45;
 const NO_WORDS: readonly string[] = [];
 /** Shared by all requests that are answered by one frame; never added to. */
 const NO_PARTS: Waiting['parts'] = [];
 
-/** Redis refuses a connection before it reads from it: these answer no request, even if one is there already. */
-const REFUSED_CONNECTION = ['-ERR max number of clients', '-DENIED Redis is running in protected mode'];
-
 /** Its reply changes nothing for what follows. */
 const isPlain = (role: Role) => role === 'plain' || role === 'script';
-
-function isRefusedConnection(frame: Buffer): boolean {
-  const text = frame.toString('latin1', 0, 64);
-  return REFUSED_CONNECTION.some((start) => text.startsWith(start));
-}
-const PLUS = 43;
-const MINUS = 45;
 
 export class Conversation {
   private readonly sink: ConversationSink;
   private readonly keepBytes: number;
-  private requests: RequestFramer;
-  private replies: ReplyFramer;
-  private session = new Session();
-  private order = new RequestOrder();
-
+  private readonly requests: RequestFramer;
+  private readonly replies: ReplyFramer;
+  private readonly session: Session;
+  private readonly order: RequestOrder;
+  private readonly holes: Holes;
+  private readonly handOver: HandOver;
   private readonly waiting = new Queue<Waiting>();
-  private readonly unflushed = new Queue<Unflushed>();
-  private clientHole: Hole | null = null;
-  private redisHole: Hole | null = null;
-  private said: ClientFacts = {};
+  private readonly counts: Counts;
+  private said: ClientFacts;
 
-  private sequence = 0;
-  /** Requests that expect a reply which has not been handed to the client. */
-  private owed = 0;
-  /** Offset of the end of the chunk in which the last request ended. */
-  private requestChunkEnd = 0;
-  /** Bytes of each direction so far, those that are missing included. */
-  private clientOffset = 0;
-  private redisOffset = 0;
-  /** When the frame began that is not whole yet. */
-  private clientFrameUs = 0;
-  private redisFrameUs = 0;
-  private repliesRead = 0;
-  /** A reply came that nobody asked for: whatever follows it cannot be trusted. */
-  private unasked = false;
-  /** While a chunk is read that went straight to the client's kernel: when that was. Else null. */
-  private flushedAtUs: number | null = null;
-  private beganBefore: boolean;
-
-  constructor(sink: ConversationSink, options: ConversationOptions = {}) {
+  constructor(sink: ConversationSink, options: ConversationOptions = {}, saved?: ConversationState) {
     this.sink = sink;
-    this.keepBytes = Math.max(options.keepBytes ?? DEFAULT_KEEP_BYTES, LEAST_KEEP_BYTES);
-    this.requests = new RequestFramer(this.keepBytes);
-    this.replies = new ReplyFramer(this.keepBytes);
-    this.beganBefore = options.beganBefore ?? false;
+    const keepBytes = Math.max(options.keepBytes ?? DEFAULT_KEEP_BYTES, LEAST_KEEP_BYTES);
+    this.keepBytes = keepBytes;
+    this.requests = new RequestFramer(keepBytes, saved?.requests);
+    this.replies = new ReplyFramer(keepBytes, saved?.replies);
+    this.session = new Session(saved?.session);
+    this.order = new RequestOrder(saved?.order);
+    this.holes = new Holes(sink, saved?.holes);
+    this.handOver = new HandOver(this.handOverSink(), saved?.unflushed);
+    for (const item of saved?.waiting ?? []) this.waiting.push(item);
+    this.counts = { ...(saved?.counts ?? freshCounts(options.beganBefore ?? false)) };
+    this.said = saved?.facts ?? {};
+  }
+
+  /** Goes on where `save` was called; `options` as they were. `state` is used up: it must not be restored twice. */
+  static restore(
+    sink: ConversationSink,
+    options: ConversationOptions,
+    state: ConversationState,
+  ): Conversation {
+    return new Conversation(sink, options, state);
   }
 
   /** Bytes read from the client, in order. The chunk may be reused after the call. */
   clientBytes(chunk: Buffer, atUs: number): void {
-    if (this.beganBefore) this.missBeginning(atUs);
-    const start = this.clientOffset;
-    this.clientOffset += chunk.length;
-    if (this.clientHole !== null) {
-      this.clientHole.bytes += chunk.length;
+    const { requests, counts, holes } = this;
+    if (counts.beganBefore) this.missBeginning(atUs);
+    const start = counts.clientOffset;
+    counts.clientOffset += chunk.length;
+    if (holes.client !== null) {
+      holes.client.bytes += chunk.length;
       return;
     }
-    const { requests } = this;
     // Requests outlive the chunk, as their replies come in a later call: one copy for all of them.
     requests.push(requests.skips(chunk.length) ? chunk : Buffer.from(chunk));
     while (requests.next()) this.request(atUs);
     if (requests.failure !== null) {
       const { offset, reason } = requests.failure;
-      this.clientHole = this.openHole('client', offset, atUs, 'unframed', reason);
-      this.clientHole.bytes = this.clientOffset - offset;
+      this.giveUpRequests(offset, atUs, 'unframed', reason);
     } else if (requests.midFrame && requests.offset >= start) {
-      this.clientFrameUs = atUs;
+      counts.clientFrameUs = atUs;
     }
   }
 
   /** Bytes read from Redis, in order. `flushed`: they, and all before them, were handed to the client's kernel at `atUs`. */
   redisBytes(chunk: Buffer, atUs: number, flushed: boolean): void {
-    if (this.beganBefore) this.missBeginning(atUs);
-    const start = this.redisOffset;
-    this.redisOffset += chunk.length;
-    if (flushed) this.flushed(start, atUs);
-    if (this.redisHole !== null) {
-      this.redisHole.bytes += chunk.length;
+    const { replies, counts, holes, handOver } = this;
+    if (counts.beganBefore) this.missBeginning(atUs);
+    const start = counts.redisOffset;
+    counts.redisOffset += chunk.length;
+    if (flushed) handOver.upTo(start, atUs);
+    if (holes.redis !== null) {
+      holes.redis.bytes += chunk.length;
       return;
     }
-    const { replies } = this;
-    this.flushedAtUs = flushed ? atUs : null;
+    handOver.atOnce(flushed ? atUs : null);
     replies.push(replies.skips(chunk.length) ? chunk : Buffer.from(chunk));
-    while (this.redisHole === null && replies.next()) this.reply(atUs);
-    this.flushedAtUs = null;
-    if (this.redisHole !== null) return;
+    while (holes.redis === null && replies.next()) this.reply(atUs);
+    handOver.atOnce(null);
+    if (holes.redis !== null) return;
     if (replies.failure !== null) {
       this.giveUpReplies(replies.failure.offset, atUs, 'unframed', replies.failure.reason);
     } else if (replies.midFrame && replies.offset >= start) {
-      this.redisFrameUs = atUs;
+      counts.redisFrameUs = atUs;
     }
   }
 
   /** How many of all bytes read from Redis have been handed to the client's kernel by `atUs`. */
   flushed(totalBytes: number, atUs: number): void {
-    for (;;) {
-      const first = this.unflushed.first();
-      if (first === undefined || first.end > totalBytes) return;
-      this.unflushed.shift();
-      this.handOver(first, atUs);
-    }
+    this.handOver.upTo(totalBytes, atUs);
   }
 
   /**
    * Bytes that are missing from the tape, at this place of the streams. A direction that lacks bytes is opaque from here to its
    * end; a hole with `reason` says so, and grows with what follows (later calls included).
    */
-  dropped(body: DroppedBody): void {
-    if (this.beganBefore) this.missBeginning(body.fromUs);
-    if (body.fromClient > 0) {
-      if (this.clientHole === null) {
-        const { requests } = this;
-        const offset = requests.midFrame ? requests.offset : this.clientOffset;
-        this.clientHole = this.openHole(
-          'client',
-          offset,
-          body.fromUs,
-          body.reason,
-          'bytes from the client are missing',
-        );
-        this.clientHole.bytes = this.clientOffset - offset;
-      }
-      this.clientHole.bytes += body.fromClient;
-      this.clientOffset += body.fromClient;
+  dropped({ fromClient, fromRedis, fromUs, reason }: DroppedBody): void {
+    const { counts, holes, requests, replies } = this;
+    if (counts.beganBefore) this.missBeginning(fromUs);
+    if (fromClient > 0) {
+      const hole = holes.client ?? this.giveUpRequests(requests.unread, fromUs, reason, 'bytes are missing');
+      hole.bytes += fromClient;
+      counts.clientOffset += fromClient;
     }
-    if (body.fromRedis > 0) {
-      const detail = 'bytes from Redis are missing';
-      const hole =
-        this.redisHole ?? this.giveUpReplies(this.replies.unread, body.fromUs, body.reason, detail);
-      hole.bytes += body.fromRedis;
-      this.redisOffset += body.fromRedis;
+    if (fromRedis > 0) {
+      const hole = holes.redis ?? this.giveUpReplies(replies.unread, fromUs, reason, 'bytes are missing');
+      hole.bytes += fromRedis;
+      counts.redisOffset += fromRedis;
     }
   }
 
   /** Both sides are closed. Whatever is outstanding goes to the sink as it is; nothing may be called after it. */
   ended(atUs: number): void {
-    this.unfinished('client', this.requests, this.clientOffset, this.clientFrameUs, atUs);
-    this.unfinished('redis', this.replies, this.redisOffset, this.redisFrameUs, atUs);
-    for (const item of this.unflushed.toArray()) this.handOver(item, null);
-    for (const { operation } of this.waiting.toArray()) this.sink.operation(operation);
-    for (const hole of this.openHoles()) this.sink.hole(hole);
+    const { counts, holes, requests, replies } = this;
+    if (holes.client === null && requests.midFrame) {
+      this.unfinished('client', requests.offset, counts.clientOffset, counts.clientFrameUs, atUs);
+    }
+    if (holes.redis === null && replies.midFrame) {
+      this.unfinished('redis', replies.offset, counts.redisOffset, counts.redisFrameUs, atUs);
+    }
+    this.handOver.end();
+    this.leaveUnanswered(atUs);
+    for (const hole of holes.growing()) this.sink.hole(hole);
   }
 
   /** Requests read whose reply, or its flush, is still awaited; in the order of their sequence. */
   outstanding(): readonly Operation[] {
-    const replied = this.unflushed.toArray().flatMap((item) => ('operation' in item ? [item.operation] : []));
-    return [...replied, ...this.waiting.toArray().map((item) => item.operation)];
+    return [...this.handOver.operations(), ...this.waiting.toArray().map((item) => item.operation)];
   }
 
   /** Holes that still grow. */
   openHoles(): readonly Hole[] {
-    return [this.clientHole, this.redisHole].filter((hole) => hole !== null);
+    return this.holes.growing();
   }
 
   /** Pushes read but not yet handed to the client. */
   pendingPushes(): readonly Push[] {
-    return this.unflushed.toArray().flatMap((item) => ('push' in item ? [item.push] : []));
+    return this.handOver.pushes();
   }
 
   /** All that is known so far. */
@@ -266,10 +249,25 @@ export class Conversation {
     return this.said;
   }
 
+  save(): ConversationState {
+    return {
+      version: 1,
+      requests: this.requests.save(),
+      replies: this.replies.save(),
+      session: this.session.save(),
+      order: this.order.save(),
+      holes: this.holes.save(),
+      waiting: this.waiting.toArray(),
+      unflushed: this.handOver.save(),
+      facts: this.said,
+      counts: { ...this.counts },
+    };
+  }
+
   // Requests
 
   private request(atUs: number): void {
-    const { requests } = this;
+    const { requests, counts, holes } = this;
     if (requests.argumentCount === 0) {
       this.emptyRequest();
       return;
@@ -277,34 +275,23 @@ export class Conversation {
     const bytes = requests.bytes();
     const read = readRequest(requests, bytes);
     const waiting = this.waitingRequest(bytes, read, atUs);
-    if (requests.cut) {
-      const kept = requests.offset + bytes.length;
-      this.closedHole(
-        'client',
-        kept,
-        requests.length - bytes.length,
-        atUs,
-        atUs,
-        'cut',
-        'request longer than what is kept',
-      );
-    }
+    if (requests.cut) holes.cut('client', requests.offset, requests.length, bytes.length, atUs);
     if (waiting.words.length > 0) this.learn(factsOf(waiting.role, read.args));
-    if (this.redisHole !== null) {
+    if (holes.redis !== null) {
       this.sink.operation(waiting.operation);
       return;
     }
-    if (waiting.expects) this.owed += 1;
+    if (waiting.expects) counts.owed += 1;
     this.waiting.push(waiting);
     if (this.waiting.size === 1) this.advance(atUs);
   }
 
   private waitingRequest(bytes: Buffer, read: ReadRequest, atUs: number): Waiting {
-    const { requests } = this;
+    const { requests, counts } = this;
     const { role, name } = read.command;
-    this.sequence += 1;
-    const { sequence } = this;
     const { argumentCount } = requests;
+    counts.sequence += 1;
+    const { sequence } = counts;
     const plain = isPlain(role);
     const words = plain ? NO_WORDS : read.args.map((arg) => arg.toString('latin1'));
     const ordered =
@@ -318,8 +305,8 @@ export class Conversation {
       request: bytes,
       requestLength: requests.length,
       requestedUs: atUs,
-      owed: this.owed,
-      pipelined: sequence > 1 && requests.offset < this.requestChunkEnd,
+      owed: counts.owed,
+      pipelined: sequence > 1 && requests.offset < counts.requestChunkEnd,
       transaction: ordered === null ? null : ordered.transaction,
       keys: read.keys,
       redactedBytes: read.redactedBytes,
@@ -329,7 +316,7 @@ export class Conversation {
       repliedUs: null,
       flushedUs: null,
     };
-    this.requestChunkEnd = this.clientOffset;
+    counts.requestChunkEnd = counts.clientOffset;
     return {
       command: name,
       role,
@@ -358,45 +345,43 @@ export class Conversation {
 
   /** Looks at the requests at the head: those that Redis does not answer are settled. */
   private advance(atUs: number): void {
-    for (;;) {
-      const head = this.waiting.first();
-      if (head === undefined) return;
-      const { session } = this;
+    const { session, counts } = this;
+    for (let head = this.waiting.first(); head !== undefined; head = this.waiting.first()) {
+      const { operation } = head;
       if (isPlain(head.role) && session.quiet) {
-        head.operation.transaction = null;
+        operation.transaction = null;
         return;
       }
-      head.operation.transaction = session.multi ?? (head.role === 'multi' ? head.sequence : null);
+      operation.transaction = session.multi ?? (head.role === 'multi' ? head.sequence : null);
       const expectation = session.expect(head);
       if (expectation === 'ambiguous') {
-        const detail = `${head.command} is not answered here, and what it did cannot be told`;
+        const detail = `what ${head.command} does here cannot be told from the replies`;
         this.giveUpReplies(this.replies.unread, atUs, 'ambiguous', detail);
         return;
       }
       if (expectation > 0) return;
       this.waiting.shift();
-      if (head.expects) this.owed -= 1;
+      if (head.expects) counts.owed -= 1;
       session.unanswered(head);
       if (head.emptyAfter) session.done();
-      head.operation.replyKind = 'none';
-      this.sink.operation(head.operation);
+      operation.replyKind = 'none';
+      this.sink.operation(operation);
     }
   }
 
   // Replies
 
   private reply(atUs: number): void {
-    const { replies, session } = this;
-    this.repliesRead += 1;
-    if (this.unasked) {
+    const { replies, session, counts } = this;
+    counts.repliesRead += 1;
+    if (counts.unasked) {
       this.giveUpReply(atUs, 'ambiguous', 'bytes after a reply that nobody asked for');
       return;
     }
     const head = this.waiting.first();
-    const { type } = replies;
-    const mayPush = session.mayPush(type);
-    if (head !== undefined && isPlain(head.role) && !mayPush && session.quiet && this.repliesRead > 1) {
-      const isQueued = type === PLUS && replies.length === 9; // which is odd here
+    const mayPush = session.mayPush(replies.type);
+    if (head !== undefined && isPlain(head.role) && !mayPush && session.quiet && counts.repliesRead > 1) {
+      const isQueued = replies.type === PLUS && replies.length === 9; // which is odd here
       if (!isQueued && !replies.pushInside) {
         this.settle(head, atUs);
         return;
@@ -407,120 +392,105 @@ export class Conversation {
 
   private unusualReply(head: Waiting | null, mayPush: boolean, atUs: number): void {
     const { replies, session } = this;
-    const frame = {
-      type: replies.type,
-      bytes: replies.bytes(),
-      length: replies.length,
-      pushInside: replies.pushInside,
-    };
-    if (mayPush) {
-      const pushed = session.push(frame, head);
-      if (pushed === 'ambiguous') {
-        this.giveUpReply(atUs, 'ambiguous', 'a message that may be a reply');
-        return;
-      }
-      if (pushed !== null) {
-        this.pushed(pushed, atUs);
-        return;
-      }
-    }
-    if (head === null || (this.repliesRead === 1 && isRefusedConnection(frame.bytes))) {
+    const { type, length, pushInside } = replies;
+    const frame = { type, bytes: replies.bytes(), length, pushInside };
+    const pushed = mayPush ? session.push(frame, head) : null;
+    if (pushed === 'ambiguous') {
+      this.giveUpReply(atUs, 'ambiguous', 'a message that may be a reply');
+    } else if (pushed !== null) {
+      this.pushed(pushed, atUs);
+    } else if (head === null || (this.counts.repliesRead === 1 && isRefusedConnection(frame.bytes))) {
       this.unaskedReply(atUs);
-      return;
+    } else {
+      const answer = session.answer(head, frame);
+      if (answer === 'more') {
+        head.parts.push({ offset: replies.offset, bytes: frame.bytes, length });
+      } else if (answer === 'settled') {
+        this.changed(head, type);
+        this.settle(head, atUs);
+      } else {
+        const asked = head.command || 'the request';
+        this.giveUpReply(atUs, 'ambiguous', `whether this is the reply to ${asked} is not certain`);
+      }
     }
-    const before = session.version;
-    const answer = session.answer(head, frame);
-    if (answer === 'ambiguous') {
-      this.giveUpReply(
-        atUs,
-        'ambiguous',
-        `this is no reply to ${head.command || 'the request'} that is certain`,
-      );
-      return;
-    }
-    if (session.version !== before || head.role === 'hello') this.learnVersion(frame.type);
-    if (answer === 'more') {
-      head.parts.push({ bytes: frame.bytes, length: frame.length });
-      return;
-    }
-    if (head.role === 'multi' && session.multi === null) {
+  }
+
+  /** What a reply says beyond itself. */
+  private changed(head: Waiting, type: number): void {
+    if (head.role === 'multi' && this.session.multi === null) {
       head.operation.transaction = null;
       this.order.refused(head.sequence);
     }
-    this.settle(head, atUs);
-  }
-
-  private learnVersion(type: number): void {
+    if ((head.role !== 'hello' && head.role !== 'reset') || type === MINUS) return;
     const respVersion = this.session.version;
-    if (type !== MINUS && respVersion !== this.said.respVersion) this.learn({ respVersion });
+    // RESET goes back to 2: no news to somebody who never said HELLO.
+    if (respVersion !== (this.said.respVersion ?? (head.role === 'reset' ? 2 : undefined)))
+      this.learn({ respVersion });
   }
 
   /** The current frame is the (last) reply to the request at the head. */
   private settle(head: Waiting, atUs: number): void {
-    const { replies } = this;
-    const { operation } = head;
+    const { replies, counts } = this;
+    const { operation, parts } = head;
     let reply = replies.isOk ? OK : replies.bytes();
     let { length } = replies;
-    if (head.parts.length > 0) {
-      reply = Buffer.concat([...head.parts.map((part) => part.bytes), reply]).subarray(0, this.keepBytes);
-      length = head.parts.reduce((sum, part) => sum + part.length, length);
+    if (parts.length > 0) {
+      reply = Buffer.concat([...parts.map((part) => part.bytes), reply]).subarray(0, this.keepBytes);
+      length = parts.reduce((sum, part) => sum + part.length, length);
     }
     operation.reply = reply;
     operation.replyLength = length;
     operation.replyKind = kindOf(replies.type, reply);
     operation.repliedUs = atUs;
     const end = replies.offset + replies.length;
-    if (length > reply.length) {
-      const missing = length - reply.length;
-      this.closedHole('redis', end - missing, missing, atUs, atUs, 'cut', 'reply longer than what is kept');
-    }
+    if (length > reply.length) this.holes.cut('redis', end - length, length, reply.length, atUs);
     this.waiting.shift();
-    if (!head.expects) this.owed += 1; // it is answered after all
-    if (this.flushedAtUs === null) this.unflushed.push({ end, operation });
-    else this.handOver({ end, operation }, this.flushedAtUs);
+    if (!head.expects) counts.owed += 1; // it is answered after all
+    this.handOver.add({ end, operation });
     if (head.emptyAfter) this.session.done();
     if (this.waiting.size > 0) this.advance(atUs);
   }
 
   private pushed(what: Pick<Push, 'kind' | 'channel'>, atUs: number): void {
     const { replies } = this;
+    const { offset, length } = replies;
     const bytes = replies.bytes();
-    const push: Push = { ...what, bytes, length: replies.length, receivedUs: atUs, flushedUs: null };
-    const end = replies.offset + replies.length;
-    if (replies.cut) {
-      const missing = push.length - bytes.length;
-      this.closedHole('redis', end - missing, missing, atUs, atUs, 'cut', 'message longer than what is kept');
-    }
-    if (this.flushedAtUs === null) this.unflushed.push({ end, push });
-    else this.handOver({ end, push }, this.flushedAtUs);
+    if (replies.cut) this.holes.cut('redis', offset, length, bytes.length, atUs);
+    const push: Push = { ...what, bytes, length, receivedUs: atUs, flushedUs: null };
+    this.handOver.add({ end: offset + length, push });
   }
 
   /** A reply while no request waits, or the refusal of the connection itself. */
   private unaskedReply(atUs: number): void {
-    if (this.clientHole !== null) {
-      this.giveUpReply(atUs, this.clientHole.reason, 'replies to requests that are not known');
-      return;
-    }
-    if (this.session.muted) {
+    const { client } = this.holes;
+    if (client !== null) {
+      this.giveUpReply(atUs, client.reason, 'replies to requests that are not known');
+    } else if (this.session.muted) {
       this.giveUpReply(atUs, 'ambiguous', 'a reply where none was due');
-      return;
+    } else {
+      this.pushed({ kind: 'unsolicited', channel: null }, atUs);
+      this.counts.unasked = true;
     }
-    this.pushed({ kind: 'unsolicited', channel: null }, atUs);
-    this.unasked = true;
   }
 
-  private handOver(item: Unflushed, atUs: number | null): void {
-    if ('push' in item) {
-      item.push.flushedUs = atUs;
-      this.sink.push(item.push);
-      return;
-    }
-    if (this.redisHole === null) this.owed -= 1;
-    item.operation.flushedUs = atUs;
-    this.sink.operation(item.operation);
+  /** An operation counts as owed until its reply is handed to the client. */
+  private handOverSink() {
+    return {
+      push: (push: Push) => this.sink.push(push),
+      operation: (operation: Operation) => {
+        if (this.holes.redis === null) this.counts.owed -= 1;
+        this.sink.operation(operation);
+      },
+    };
   }
 
-  // Holes
+  // What is given up
+
+  /** From `offset` on no byte of the client is understood. */
+  private giveUpRequests(offset: number, fromUs: number, reason: string, detail: string): Hole {
+    const bytes = this.counts.clientOffset - offset;
+    return this.holes.open({ direction: 'client', offset, bytes, fromUs, reason, detail });
+  }
 
   /** The current frame, and whatever follows, cannot be told. */
   private giveUpReply(atUs: number, reason: string, detail: string): void {
@@ -528,116 +498,52 @@ export class Conversation {
   }
 
   /** From `offset` on no byte of Redis is understood: whatever waits goes without reply. */
-  private giveUpReplies(offset: number, atUs: number, reason: string, detail: string): Hole {
-    const hole = this.openHole('redis', offset, atUs, reason, detail);
-    hole.bytes = this.redisOffset - offset;
-    this.redisHole = hole;
-    for (let head = this.waiting.shift(); head !== undefined; head = this.waiting.shift()) {
-      this.sink.operation(head.operation);
-    }
-    this.owed = 0;
+  private giveUpReplies(offset: number, fromUs: number, reason: string, detail: string): Hole {
+    const bytes = this.counts.redisOffset - offset;
+    const hole = this.holes.open({ direction: 'redis', offset, bytes, fromUs, reason, detail });
+    this.leaveUnanswered(fromUs);
+    this.counts.owed = 0;
     return hole;
   }
 
-  private openHole(
-    direction: Direction,
-    offset: number,
-    fromUs: number,
-    reason: string,
-    detail: string,
-  ): Hole {
-    return { id: this.sink.nextHoleId(), direction, offset, bytes: 0, fromUs, toUs: null, reason, detail };
+  /** Whatever waits goes to the sink without reply. */
+  private leaveUnanswered(atUs: number): void {
+    for (let head = this.waiting.shift(); head !== undefined; head = this.waiting.shift()) {
+      for (const { offset, length } of head.parts) {
+        this.unfinished('redis', offset, offset + length, atUs, atUs);
+      }
+      this.sink.operation(head.operation);
+    }
   }
 
-  private closedHole(
-    direction: Direction,
-    offset: number,
-    bytes: number,
-    fromUs: number,
-    toUs: number,
-    reason: string,
-    detail: string,
-  ): void {
-    const hole = this.openHole(direction, offset, fromUs, reason, detail);
-    hole.bytes = bytes;
-    hole.toUs = toUs;
-    this.sink.hole(hole);
+  /** Bytes of a frame, or of a reply of several frames, that never became whole: they are in no operation. */
+  private unfinished(direction: Direction, offset: number, end: number, fromUs: number, toUs: number): void {
+    const detail = 'not whole when the connection ended or was given up';
+    const gap = { direction, offset, bytes: end - offset, fromUs, reason: 'unfinished', detail };
+    this.holes.closed(gap, toUs);
   }
 
   /** The connection was open before the recording. */
   private missBeginning(atUs: number): void {
-    this.beganBefore = false;
-    const hole = this.openHole('client', 0, 0, 'began-before', 'requests before the recording are not known');
-    hole.toUs = atUs;
-    this.sink.hole(hole);
-    this.giveUpReplies(0, atUs, 'began-before', 'replies may answer requests before the recording');
+    this.counts.beganBefore = false;
+    const reason = 'began-before';
+    const detail = 'requests before the recording are not known';
+    this.holes.closed({ direction: 'client', offset: 0, bytes: 0, fromUs: 0, reason, detail }, atUs);
+    this.giveUpReplies(0, atUs, reason, 'replies may answer requests before the recording');
   }
+}
 
-  /** The connection ended in the middle of a frame: its bytes are in no operation. */
-  private unfinished(
-    direction: Direction,
-    framer: RequestFramer | ReplyFramer,
-    offset: number,
-    fromUs: number,
-    atUs: number,
-  ): void {
-    const hole = direction === 'client' ? this.clientHole : this.redisHole;
-    if (hole !== null || !framer.midFrame) return;
-    const detail = 'the connection ended in the middle of a frame';
-    this.closedHole(direction, framer.offset, offset - framer.offset, fromUs, atUs, 'unfinished', detail);
-  }
-
-  save(): ConversationState {
-    return {
-      version: 1,
-      requests: this.requests.save(),
-      replies: this.replies.save(),
-      session: this.session.save(),
-      order: this.order.save(),
-      waiting: this.waiting.toArray(),
-      unflushed: this.unflushed.toArray(),
-      clientHole: this.clientHole,
-      redisHole: this.redisHole,
-      facts: this.said,
-      sequence: this.sequence,
-      owed: this.owed,
-      requestChunkEnd: this.requestChunkEnd,
-      clientOffset: this.clientOffset,
-      redisOffset: this.redisOffset,
-      clientFrameUs: this.clientFrameUs,
-      redisFrameUs: this.redisFrameUs,
-      repliesRead: this.repliesRead,
-      unasked: this.unasked,
-      beganBefore: this.beganBefore,
-    };
-  }
-
-  /** Goes on where `save` was called; `options` as they were. `state` is used up: it must not be restored twice. */
-  static restore(
-    sink: ConversationSink,
-    options: ConversationOptions,
-    state: ConversationState,
-  ): Conversation {
-    const restored = new Conversation(sink, options);
-    restored.requests = RequestFramer.restore(restored.keepBytes, state.requests);
-    restored.replies = ReplyFramer.restore(restored.keepBytes, state.replies);
-    restored.session = new Session(state.session);
-    restored.order = new RequestOrder(state.order);
-    for (const item of state.waiting) restored.waiting.push(item);
-    for (const item of state.unflushed) restored.unflushed.push(item);
-    restored.clientHole = state.clientHole;
-    restored.redisHole = state.redisHole;
-    restored.said = state.facts;
-    restored.sequence = state.sequence;
-    restored.owed = state.owed;
-    restored.requestChunkEnd = state.requestChunkEnd;
-    restored.clientOffset = state.clientOffset;
-    restored.redisOffset = state.redisOffset;
-    restored.clientFrameUs = state.clientFrameUs;
-    restored.redisFrameUs = state.redisFrameUs;
-    restored.repliesRead = state.repliesRead;
-    restored.unasked = state.unasked;
-    restored.beganBefore = state.beganBefore;
-    return restored;
-  }
+function freshCounts(beganBefore: boolean): Counts {
+  return {
+    sequence: 0,
+    owed: 0,
+    requestChunkEnd: 0,
+    clientOffset: 0,
+    redisOffset: 0,
+    clientFrameUs: 0,
+    redisFrameUs: 0,
+    repliesRead: 0,
+    unasked: false,
+    beganBefore,
+  };
 }

@@ -70,6 +70,14 @@ export function messageOf(head: FrameHead): Pick<Push, 'kind' | 'channel'> | nul
   }
 }
 
+/** Redis refuses a connection before it reads from it: these answer no request, even if one is there already. */
+const REFUSED_CONNECTION = ['-ERR max number of clients', '-DENIED Redis is running in protected mode'];
+
+export function isRefusedConnection(frame: Buffer): boolean {
+  const text = frame.toString('latin1', 0, 64);
+  return REFUSED_CONNECTION.some((start) => text.startsWith(start));
+}
+
 /** Does a simple string have the shape of a MONITOR line: `+1700000000.123456 [0 127.0.0.1:5000] "set" …`? */
 export function isMonitorLine(frame: Buffer): boolean {
   return /^\+\d+\.\d{6} \[\d+ /.test(frame.toString('latin1', 0, 64));

@@ -22,7 +22,7 @@ function read(chunks: readonly Buffer[], keepBytes = 4096, saving = false) {
       const type = String.fromCharCode(framer.type);
       frames.push({ offset, length, bytes: framer.bytes().toString('latin1'), cut, type, pushInside });
     }
-    if (saving) framer = ReplyFramer.restore(keepBytes, deserialize(serialize(framer.save())));
+    if (saving) framer = new ReplyFramer(keepBytes, deserialize(serialize(framer.save())));
   }
   return { frames, failure: framer.failure, midFrame: framer.midFrame };
 }

@@ -95,8 +95,9 @@ export class ReplyFramer {
   /** Values still to come, in each open aggregate, the outermost first; [0] is the reply itself. */
   private open: number[] = [];
 
-  constructor(keepBytes: number) {
+  constructor(keepBytes: number, saved?: ReplyFramerState) {
     this.keepBytes = keepBytes;
+    if (saved !== undefined) this.goOn(saved);
   }
 
   get streamOffset(): number {
@@ -408,24 +409,22 @@ export class ReplyFramer {
     };
   }
 
-  static restore(keepBytes: number, state: ReplyFramerState): ReplyFramer {
-    const framer = new ReplyFramer(keepBytes);
-    framer.chunkOffset = state.streamOffset;
-    framer.streamEnd = state.streamOffset;
-    framer.failure = state.failure;
-    framer.begun = state.begun;
-    framer.state = state.state;
-    framer.offset = state.offset;
-    framer.kept = Buffer.from(state.kept);
-    framer.keptLength = state.kept.length;
-    framer.type = state.type;
-    framer.pushInside = state.pushInside;
-    framer.token = state.token;
-    framer.value = state.value;
-    framer.digits = state.digits;
-    framer.negative = state.negative;
-    framer.payloadLeft = state.payloadLeft;
-    framer.open = [...state.open];
-    return framer;
+  private goOn(state: ReplyFramerState): void {
+    this.chunkOffset = state.streamOffset;
+    this.streamEnd = state.streamOffset;
+    this.failure = state.failure;
+    this.begun = state.begun;
+    this.state = state.state;
+    this.offset = state.offset;
+    this.kept = Buffer.from(state.kept);
+    this.keptLength = state.kept.length;
+    this.type = state.type;
+    this.pushInside = state.pushInside;
+    this.token = state.token;
+    this.value = state.value;
+    this.digits = state.digits;
+    this.negative = state.negative;
+    this.payloadLeft = state.payloadLeft;
+    this.open = [...state.open];
   }
 }

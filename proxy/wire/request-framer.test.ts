@@ -23,7 +23,7 @@ function read(chunks: readonly Buffer[], keepBytes = 1024, saving = false) {
       const { offset, length, cut, inline, argumentCount } = framer;
       frames.push({ offset, length, bytes: framer.bytes().toString('latin1'), cut, inline, argumentCount });
     }
-    if (saving) framer = RequestFramer.restore(keepBytes, deserialize(serialize(framer.save())));
+    if (saving) framer = new RequestFramer(keepBytes, deserialize(serialize(framer.save())));
   }
   return { frames, failure: framer.failure };
 }

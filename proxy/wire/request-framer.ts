@@ -89,8 +89,9 @@ export class RequestFramer {
   private argumentsLeft = 0;
   private payloadLeft = 0;
 
-  constructor(keepBytes: number) {
+  constructor(keepBytes: number, saved?: RequestFramerState) {
     this.keepBytes = keepBytes;
+    if (saved !== undefined) this.goOn(saved);
   }
 
   /** Bytes taken in so far. */
@@ -390,25 +391,23 @@ export class RequestFramer {
     };
   }
 
-  static restore(keepBytes: number, state: RequestFramerState): RequestFramer {
-    const framer = new RequestFramer(keepBytes);
-    framer.chunkOffset = state.streamOffset;
-    framer.streamEnd = state.streamOffset;
-    framer.failure = state.failure;
-    framer.state = state.state;
-    framer.inline = state.state === INLINE;
-    framer.offset = state.offset;
-    framer.kept = Buffer.from(state.kept);
-    framer.keptLength = state.kept.length;
-    framer.value = state.value;
-    framer.digits = state.digits;
-    framer.negative = state.negative;
-    framer.afterCr = state.afterCr;
-    framer.argumentsLeft = state.argumentsLeft;
-    framer.payloadLeft = state.payloadLeft;
-    framer.argumentCount = state.argumentCount;
-    framer.commandStart = state.commandStart;
-    framer.commandLength = state.commandLength;
-    return framer;
+  private goOn(state: RequestFramerState): void {
+    this.chunkOffset = state.streamOffset;
+    this.streamEnd = state.streamOffset;
+    this.failure = state.failure;
+    this.state = state.state;
+    this.inline = state.state === INLINE;
+    this.offset = state.offset;
+    this.kept = Buffer.from(state.kept);
+    this.keptLength = state.kept.length;
+    this.value = state.value;
+    this.digits = state.digits;
+    this.negative = state.negative;
+    this.afterCr = state.afterCr;
+    this.argumentsLeft = state.argumentsLeft;
+    this.payloadLeft = state.payloadLeft;
+    this.argumentCount = state.argumentCount;
+    this.commandStart = state.commandStart;
+    this.commandLength = state.commandLength;
   }
 }

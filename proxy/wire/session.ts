@@ -64,6 +64,7 @@ const MINUS = 45;
 const STAR = 42;
 const GREATER = 62;
 const UNDERSCORE = 95;
+const PERCENT = 37;
 
 const QUEUED = '+QUEUED\r\n';
 
@@ -237,6 +238,8 @@ export class Session {
     // An error to CLIENT REPLY ON while replies are off may belong to anything before it.
     if (isError) return mode !== null && this.muted ? 'ambiguous' : 'settled';
     if (mode === 'ON') this.state.replyOff = false;
+    // HELLO speaks the version it has switched to: a map in RESP3, an array in RESP2.
+    if (role === 'hello') this.state.version = frame.type === PERCENT ? 3 : 2;
     this.took(request);
     return 'settled';
   }
@@ -281,10 +284,6 @@ export class Session {
         return;
       case 'monitor':
         state.monitor = true;
-        return;
-      case 'hello':
-        if (request.words[0] === '2') state.version = 2;
-        if (request.words[0] === '3') state.version = 3;
         return;
       case 'reset':
         Object.assign(state, freshState());
