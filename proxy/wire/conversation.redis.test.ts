@@ -313,6 +313,15 @@ describe('pairing on a real Redis', () => {
     expect(holes).toEqual([]);
   });
 
+  it('a RESET that is not answered: when MONITOR ended cannot be told', async () => {
+    const { lines, holes } = await found(
+      ['MONITOR', /^\+OK\r\n/],
+      ['ECHO x ; CLIENT REPLY SKIP ; RESET ; PING', '+PONG\r\n'],
+    );
+    expect(lines).toEqual(['MONITOR OK', 'ECHO "x"', 'CLIENT (none)', 'RESET', 'PING']);
+    expect(holes).toEqual(['redis ambiguous']);
+  });
+
   it('MONITOR and EXEC: lines stand in the midst of its array, so it is given up', async () => {
     const { lines, holes } = await found(
       ['MONITOR', /^\+OK\r\n/],

@@ -381,8 +381,9 @@ export class Conversation {
     const head = this.waiting.first();
     const mayPush = session.mayPush(replies.type);
     if (head !== undefined && isPlain(head.role) && !mayPush && session.quiet && counts.repliesRead > 1) {
-      const isQueued = replies.type === PLUS && replies.length === 9; // which is odd here
-      if (!isQueued && !replies.pushInside) {
+      // `+QUEUED`, or a MONITOR line, would be odd here.
+      const isOdd = replies.type === PLUS && (replies.length === 9 || replies.length > 24);
+      if (!isOdd && !replies.pushInside) {
         this.settle(head, atUs);
         return;
       }

@@ -160,6 +160,8 @@ export class Session {
     if (!silent) return 1;
     // What is not answered leaves no trace of whether it worked.
     if ((role === 'hello' && request.argumentCount > 1) || role === 'monitor') return 'ambiguous';
+    // Nor of when: lines that Redis wrote before a RESET would be read after it.
+    if (role === 'reset' && state.monitor) return 'ambiguous';
     if (role === 'exec' && state.spoilt) return 'ambiguous';
     return 0;
   }
@@ -231,7 +233,8 @@ export class Session {
       if (isQueued) this.queue(request);
       return isQueued || isError ? 'settled' : 'ambiguous';
     }
-    if (isQueued && role !== 'script') return 'ambiguous';
+    if (role !== 'script' && (isQueued || (frame.type === PLUS && isMonitorLine(frame.bytes))))
+      return 'ambiguous';
     if (isSubscription(role)) return this.confirm(request, frame, isError);
     if (role === 'exec') return this.executed(frame, isError);
     const mode = replyMode(request);
