@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The executable `gaptrace`: registers each folder's commands, and runs the one asked for. */
 import { registerAnalyzeGap, registerQuery } from './analysis/command.js';
+import { registerClient, registerSwarm } from './clients/command.js';
 import { registerProxy } from './proxy/command.js';
 import { registerImport } from './proxy/import/command.js';
 import { createProgram, runProgram } from './terminal/program.js';
@@ -15,4 +16,6 @@ registerProxy(program);
 registerImport(program);
 registerQuery(program);
 registerAnalyzeGap(program);
+registerClient(program);
+registerSwarm(program);
 await runProgram(program, process.argv);

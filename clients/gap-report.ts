@@ -47,7 +47,7 @@ export interface ClientLog {
 }
 
 /** A gap wider than this is a broken count, not a gap (at ten messages a second it is a day). */
-const WIDEST_GAP = 1_000_000;
+export const WIDEST_GAP = 1_000_000;
 
 /** Where in the log a count was received. */
 interface Moment {

@@ -4,19 +4,28 @@ import { GapWatch } from './gap-watch.js';
 
 const PATIENCE_MS = 1_000;
 
+function watching(): GapWatch {
+  return new GapWatch({ client: 'c', room: 'r', patienceMs: PATIENCE_MS });
+}
+
 describe('a gap', () => {
   it('is reported once, when it has been open for as long as patience lasts', () => {
-    const watch = new GapWatch(PATIENCE_MS);
+    const watch = watching();
     watch.receive('s', 0, 0);
     watch.receive('s', 3, 100);
     expect(watch.settle(1_099)).toEqual([]);
-    expect(watch.settle(1_100)).toEqual([{ sender: 's', expected: 1, received: 3, at: 100 }]);
+    expect(watch.settle(1_100)).toEqual([
+      {
+        ...{ client: 'c', room: 'r', sender: 's', expected: 1, received: 3, missing: [1, 2] },
+        at: '1970-01-01T00:00:00.100Z',
+      },
+    ]);
     expect(watch.settle(5_000)).toEqual([]);
     expect(watch.judge(5_000).lost).toHaveLength(1);
   });
 
   it('is not reported when it closes in time, and only the open part when it closes in part', () => {
-    const watch = new GapWatch(PATIENCE_MS);
+    const watch = watching();
     watch.receive('s', 0, 0);
     watch.receive('s', 2, 100);
     watch.receive('s', 1, 900);
@@ -30,7 +39,7 @@ describe('a gap', () => {
   });
 
   it('that closes after it was reported is no loss in the end', () => {
-    const watch = new GapWatch(PATIENCE_MS);
+    const watch = watching();
     for (const count of [0, 2]) watch.receive('s', count, 0);
     expect(watch.settle(1_000)).toHaveLength(1);
     expect(watch.receive('s', 1, 1_500)).toEqual({ kind: 'late' });
@@ -38,11 +47,28 @@ describe('a gap', () => {
   });
 
   it('that opens in the last moments is undecided', () => {
-    const watch = new GapWatch(PATIENCE_MS);
+    const watch = watching();
     for (const count of [0, 2]) watch.receive('s', count, 0);
     expect(watch.judge(999)).toMatchObject({ lost: [], undecided: [{ expected: 1 }] });
     expect(watch.judge(1_000)).toMatchObject({ lost: [{ expected: 1 }], undecided: [] });
   });
+});
+
+it('a count that is far too high is said to be so, and not entered', () => {
+  const watch = watching();
+  watch.receive('s', 7, 0);
+  expect(watch.receive('s', 5_000_000_000, 0)).toEqual({ kind: 'absurd', after: 7 });
+  expect(watch.receive('s', 8, 0)).toEqual({ kind: 'next' });
+  expect(watch.receive('t', 5_000_000_000, 0)).toEqual({ kind: 'first' });
+  expect(watch.received).toBe(3);
+});
+
+it('what is missing is counted within the counts that are asked for', () => {
+  const watch = watching();
+  for (const count of [0, 4, 5, 9]) watch.receive('s', count, 0);
+  expect(watch.missingWithin('s', 0, 9)).toBe(6);
+  expect(watch.missingWithin('s', 2, 6)).toBe(3);
+  expect(watch.missingWithin('t', 0, 9)).toBe(0);
 });
 
 // A model that knows the truth: senders that come and go (each time with a new id), messages that are delayed, repeated
@@ -82,12 +108,11 @@ describe('in every room that can be thought of', () => {
         (senders, joinMs, stayMs) => {
           const leaveMs = joinMs + stayMs;
           const arrivals = arrivalsAt(senders, joinMs, leaveMs);
-          const watch = new GapWatch(PATIENCE_MS);
+          const watch = watching();
           const reported: string[] = [];
-          let duplicates = 0;
           for (const { id, count, ms } of arrivals) {
             reported.push(...namesOf(watch.settle(ms)));
-            if (watch.receive(id, count, ms).kind === 'duplicate') duplicates++;
+            watch.receive(id, count, ms);
           }
           reported.push(...namesOf(watch.settle(leaveMs)));
 
@@ -95,7 +120,8 @@ describe('in every room that can be thought of', () => {
           expect(accused.sort()).toEqual(truthOf(senders, arrivals, leaveMs).sort());
           // Nothing comes later than patience lasts here, so what was reported on the way holds to the end.
           expect(reported.sort()).toEqual(accused);
-          expect(duplicates).toBe(arrivals.length - new Set(arrivals.map(nameOf)).size);
+          expect(watch.received).toBe(arrivals.length);
+          expect(watch.duplicates).toBe(arrivals.length - new Set(arrivals.map(nameOf)).size);
         },
       ),
       { numRuns: 500 },

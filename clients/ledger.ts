@@ -77,6 +77,11 @@ export class Ledger<At> {
     return [...(this.#closed.get(sender) ?? []), ...(account === undefined ? [] : claimed(account))];
   }
 
+  /** The highest count that came from a sender. */
+  highest(sender: string): number | undefined {
+    return this.#accounts.get(sender)?.highest;
+  }
+
   #hasRestarted(sender: string, account: Account<At>, count: number, late: boolean): boolean {
     const { again } = account;
     if (again?.next === count) account.again = { next: count + 1, missing: again.missing };

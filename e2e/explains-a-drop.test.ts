@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { eventLine } from '../clients/client-log.js';
 import { readGapReports } from '../clients/gap-report.js';
-import { fillRooms } from './chat-room.js';
+import { runSwarm } from '../clients/swarm.js';
 import { type DjangoServer, startDjango } from './django.js';
 import { gaptrace, type ProxyProgram, select, startProxy } from './gaptrace.js';
 import { type PrivateRedis, startRedis } from './redis.js';
@@ -60,12 +61,12 @@ afterEach(async ({ task }) => {
 });
 
 test('a message that Django Channels drops is explained', async () => {
-  const chat = await fillRooms(daphne.url);
-  try {
-    await chat.lostMessage(180_000);
-  } finally {
-    await chat.end();
-  }
+  const lines: string[] = [];
+  const swarm = await runSwarm({
+    ...{ url: daphne.url, churn: 2, lifetimeUs: 500_000, untilGap: true, forUs: 180_000_000 },
+    onEvent: (event) => lines.push(eventLine(event)),
+  });
+  expect(swarm, JSON.stringify(swarm)).toMatchObject({ ended: 'gap', errors: 0 });
   await sleep(1_000); // what is on its way to the last client arrives
   await daphne.stop();
   expect(await proxy.stop(), proxy.output()).toEqual({ status: 0, signal: null });
@@ -73,8 +74,8 @@ test('a message that Django Channels drops is explained', async () => {
 
   const trace = join(directory, 't.db');
   const log = join(directory, 'clients.jsonl');
-  writeFileSync(log, `${chat.log.join('\n')}\n`);
-  const { gaps } = await readGapReports(chat.log);
+  writeFileSync(log, `${lines.join('\n')}\n`);
+  const { gaps } = await readGapReports(lines);
   const missed = new Set(gaps.flatMap((gap) => gap.missing.map((count) => `${gap.sender} ${count}`)));
   expect(missed.size).toBeGreaterThan(0);
 
