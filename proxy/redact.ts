@@ -187,7 +187,7 @@ export class Redactor {
 /** `MIGRATE`, `SENTINEL`. */
 const LONGEST_SENSITIVE = 8;
 
-const REPLIES_WITH_SECRETS = new Set(['ACL', 'CONFIG', 'SENTINEL']);
+const REPLIES_WITH_SECRETS = new Set(['ACL', 'CONFIG', 'HELLO', 'SENTINEL']);
 
 const wordsOf = (line: Buffer) => splitInline(line) ?? [];
 

@@ -80,7 +80,16 @@ describe('replyMayHoldSecret', () => {
       'CONFIG GET MASTER*',
       'CONFIG GET *e*pass*',
     ],
-    ...['ACL GETUSER bob', 'acl list', 'ACL GENPASS', 'SENTINEL CONFIG GET sentinel-*'],
+    ...[
+      'ACL GETUSER bob',
+      'acl list',
+      'ACL GENPASS',
+      'ACL SETUSER bob <s1',
+      'HELLO 3 AUTH s1',
+      'HELLO s1',
+      'CONFIG SET requirepass s1 s2',
+      'SENTINEL CONFIG GET sentinel-*',
+    ],
   ])('%s', (line) => {
     expect(mayHold(line)).toBe(true);
   });
@@ -93,7 +102,17 @@ describe('replyMayHoldSecret', () => {
       'CONFIG GET maxmemory*',
       'CONFIG GET',
     ],
-    ...['ACL WHOAMI', 'ACL USERS', 'SENTINEL MASTERS', 'CONFIG SET requirepass x', 'GET requirepass'],
+    ...[
+      'ACL WHOAMI',
+      'ACL USERS',
+      'SENTINEL MASTERS',
+      'CONFIG SET requirepass x',
+      'HELLO 3 AUTH user s1',
+      'HELLO',
+      'CONFIG SET save a b',
+      'AUTH s1',
+      'GET requirepass',
+    ],
   ])('not %s', (line) => {
     expect(mayHold(line)).toBe(false);
   });

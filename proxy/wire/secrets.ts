@@ -29,11 +29,16 @@ function restFrom(from: number, args: readonly Buffer[]): number[] {
   return args.map((_, index) => index).filter((index) => index >= from);
 }
 
+/** Do arguments from `from` on read as `name value name value …`, with no value that is a secret's name? */
+function inPairs(from: number, args: readonly Buffer[]): boolean {
+  const odd = restFrom(from, args).filter((at) => (at - from) % 2 === 1);
+  return (args.length - from) % 2 === 0 && !odd.some((at) => isSecretSetting(lower(args[at])));
+}
+
 /** Values of `name value name value …` from `from` on, where the name is that of a secret. */
 function secretValues(from: number, args: readonly Buffer[]): number[] {
   const names = restFrom(from, args).filter((at) => isSecretSetting(lower(args[at])));
-  const inPairs = (args.length - from) % 2 === 0 && names.every((at) => (at - from) % 2 === 0);
-  if (inPairs) return names.map((at) => at + 1);
+  if (inPairs(from, args)) return names.map((at) => at + 1);
   // A value with a blank in it, perhaps. Then nothing after a secret's name is what it seems.
   const [first] = names;
   return first === undefined ? [] : restFrom(first + 1, args);
@@ -136,15 +141,25 @@ export function secretArguments(command: string, args: readonly Buffer[]): numbe
   }
 }
 
-/** May the reply to this request hold a secret? */
+/** May the reply to this request hold a secret: because it asks for one, or because an error may quote it back? */
 export function replyMayHoldSecret(command: string, args: readonly Buffer[]): boolean {
   const subcommand = lower(args[1]);
-  if (command === 'ACL') return ['getuser', 'list', 'genpass'].includes(subcommand);
-  if (command === 'CONFIG' && subcommand === 'get') return args.slice(2).some(asksForSecret);
-  if (command === 'SENTINEL' && subcommand === 'config' && lower(args[2]) === 'get') {
-    return args.slice(3).some(asksForSecret);
+  switch (command) {
+    case 'ACL':
+      // `Error in ACL SETUSER modifier '<secret': …`
+      return ['getuser', 'list', 'genpass', 'setuser'].includes(subcommand);
+    case 'CONFIG':
+      if (subcommand === 'get') return args.slice(2).some(asksForSecret);
+      // `Unknown option … 'the rest of a password with a blank in it'`
+      return subcommand === 'set' && !inPairs(2, args) && secretValues(2, args).length > 0;
+    case 'HELLO':
+      // `Syntax error in HELLO option 'secret'`
+      return secretsOfHello(args).includes(1);
+    case 'SENTINEL':
+      return subcommand === 'config' && lower(args[2]) === 'get' && args.slice(3).some(asksForSecret);
+    default:
+      return false;
   }
-  return false;
 }
 
 function asksForSecret(pattern: Buffer): boolean {
