@@ -1,6 +1,7 @@
 /**
  * The connections to one Redis host: one for each command in flight, the last used taken first, as many as it needs, as redis-py's
- * ConnectionPool has it. A connection on which a command was cancelled is cut, reply or no reply, and not used again.
+ * ConnectionPool has it. A connection on which a command was cancelled is cut, reply or no reply. Its place in the pool
+ * stays, and who takes it next connects anew, also where another connection lies idle below: redis-py's way too.
  */
 import { GaptraceError } from '../../terminal/errors.js';
 import type { Command, RedisReply } from './commands.js';
@@ -8,7 +9,8 @@ import { RedisConnection } from './connection.js';
 import type { RedisHost } from './hosts.js';
 
 export class RedisPool {
-  readonly #idle: RedisConnection[] = [];
+  /** The places that nobody uses, the last used last: with its connection, or with none when that has ended. */
+  readonly #idle: (RedisConnection | null)[] = [];
   readonly #open = new Set<RedisConnection>();
   #closed = false;
 
@@ -34,10 +36,11 @@ export class RedisPool {
 
   async use<T>(work: (connection: RedisConnection) => Promise<T>, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted();
-    const connection = await this.#take(signal);
-    const abort = (): void => connection.cut();
-    signal?.addEventListener('abort', abort, { once: true });
+    let connection: RedisConnection | null = null;
+    const abort = (): void => connection?.cut();
     try {
+      connection = await this.#take(signal);
+      signal?.addEventListener('abort', abort, { once: true });
       return await work(connection);
     } catch (error) {
       signal?.throwIfAborted();
@@ -49,28 +52,26 @@ export class RedisPool {
   }
 
   async #take(signal?: AbortSignal): Promise<RedisConnection> {
-    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
-      if (idle.alive) return idle;
-      this.#open.delete(idle);
-    }
     this.#checkOpen();
-    try {
-      const connection = await RedisConnection.open(this.host, signal);
-      if (this.#closed || signal?.aborted) connection.cut();
-      this.#checkOpen();
-      this.#open.add(connection);
-      signal?.throwIfAborted();
-      return connection;
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw error;
-    }
+    const idle = this.#idle.pop();
+    if (idle?.alive) return idle;
+    if (idle) this.#open.delete(idle);
+    const connection = await RedisConnection.open(this.host, signal);
+    // Whatever happened meanwhile, nobody else knows this one.
+    if (this.#closed || signal?.aborted) connection.cut();
+    this.#checkOpen();
+    signal?.throwIfAborted();
+    this.#open.add(connection);
+    return connection;
   }
 
-  #giveBack(connection: RedisConnection): void {
-    // One that the pool has forgotten was cut by `close`.
-    if (connection.alive && this.#open.has(connection)) this.#idle.push(connection);
-    else this.#open.delete(connection);
+  #giveBack(connection: RedisConnection | null): void {
+    if (connection?.alive) {
+      this.#idle.push(connection);
+      return;
+    }
+    if (connection !== null) this.#open.delete(connection);
+    this.#idle.push(null);
   }
 
   #checkOpen(): void {
