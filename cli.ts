@@ -2,6 +2,7 @@
 /** The executable `gaptrace`: registers each folder's commands, and runs the one asked for. */
 import { registerAnalyzeGap, registerQuery } from './analysis/command.js';
 import { registerClient, registerSwarm } from './clients/command.js';
+import { registerDemo } from './demo/command.js';
 import { registerProxy } from './proxy/command.js';
 import { registerImport } from './proxy/import/command.js';
 import { createProgram, runProgram } from './terminal/program.js';
@@ -18,4 +19,5 @@ registerQuery(program);
 registerAnalyzeGap(program);
 registerClient(program);
 registerSwarm(program);
+registerDemo(program);
 await runProgram(program, process.argv);

@@ -1,0 +1,71 @@
+/** `gaptrace demo`: the live demo on the command line. */
+import { type Command, Option } from 'commander';
+import { parseDuration } from '../terminal/duration.js';
+import { argument } from '../terminal/program.js';
+import { runLiveDemo } from './live.js';
+
+interface DemoOptions {
+  readonly server: 'gaptrace' | 'django';
+  readonly trace: string;
+  readonly latency: number;
+  readonly for: number;
+  readonly seed?: number;
+}
+
+export function registerDemo(program: Command): void {
+  program
+    .command('demo')
+    .description(
+      'lose a message for real, and explain it: Redis, proxy, chat server and clients until the first gap',
+    )
+    .addOption(
+      new Option('--server <name>', 'which chat server').choices(['gaptrace', 'django']).default('gaptrace'),
+    )
+    .option('--trace <path>', 'the trace to leave behind; an old one is replaced', './gaptrace-demo.db')
+    .option('--latency <time>', 'added each way, to widen the race', argument(parseDuration), 2_000)
+    .option('--for <time>', 'give up after so long without a gap', argument(parseDuration), 50_000_000)
+    .option('--seed <n>', 'the same seed, the same comings and goings', argument(Number))
+    .addHelpText(
+      'after',
+      `
+Needs redis-server, and for --server django Debian's python3-channels-redis, python3-django-channels and python3-daphne.
+Exit status: 0 a gap was found and explained; 2 something that it needs is missing; 3 no gap in that time.
+
+Example:
+  gaptrace demo --server django`,
+    )
+    .action(demo);
+}
+
+async function demo(options: DemoOptions): Promise<void> {
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort()).once('SIGTERM', () => stop.abort());
+  const result = await runLiveDemo({
+    server: options.server,
+    trace: options.trace,
+    latencyUs: options.latency,
+    forUs: options.for,
+    ...(options.seed === undefined ? {} : { seed: options.seed }),
+    signal: stop.signal,
+    say: (text) => process.stderr.write(`${text}\n`),
+  });
+  const { summary, story, trace, log, lost } = result;
+  if (stop.signal.aborted) {
+    process.exitCode = 130;
+    return;
+  }
+  if (summary.failure) throw summary.failure;
+  if (lost === 0 && summary.gaps.length === 0) {
+    process.stderr.write(
+      `No client missed a message in ${options.for / 1e6} s. Try again, or with more --latency.\n`,
+    );
+    process.exitCode = 3;
+  }
+  process.stdout.write(`\n${story}\n`);
+  process.stdout.write(`The trace is ${trace}, the clients' log ${log}. To go on:
+  gaptrace query ${trace} --command BZPOPMIN --limit 20
+  gaptrace query ${trace} connections
+  gaptrace query ${trace} --sql 'SELECT command, count(*) FROM operations GROUP BY 1 ORDER BY 2 DESC'
+  gaptrace analyze-gap ${trace} --gaps ${log} --json
+`);
+}
