@@ -34,9 +34,12 @@ export interface Program {
   readonly ready: RegExpExecArray;
   /** Everything printed so far. */
   output(): string;
-  /** Sends the signal and waits for the end. Can be called twice; SIGKILL follows after 20 s, and is an error. */
+  /** Sends the signal and waits for the end. Can be called twice; SIGKILL follows after two minutes, and is an error. */
   stop(signal?: NodeJS.Signals): Promise<Exit>;
 }
+
+/** A proxy that drains on a busy machine has much to store: what is far beyond that hangs. */
+const END_WITHIN_MS = 120_000;
 
 /** Starts a program and resolves when it is ready; rejects with its output when it ends or takes too long instead. */
 export async function startProgram(options: ProgramOptions): Promise<Program> {
@@ -92,7 +95,7 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
       const impatience = setTimeout(() => {
         killed = true;
         endWithUs();
-      }, 20_000);
+      }, END_WITHIN_MS);
       const how = await ended;
       clearTimeout(impatience);
       if (killed) throw new Error(`${name} did not end on ${signal}. It printed:\n${text}`);
