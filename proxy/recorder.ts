@@ -12,9 +12,10 @@
  *   recorder only counts, and the trace has no end marker.
  */
 import { performance } from 'node:perf_hooks';
-import { Worker } from 'node:worker_threads';
-import { GaptraceError, messageOf } from '../terminal/errors.js';
+import type { Worker } from 'node:worker_threads';
+import { type GaptraceError, messageOf } from '../terminal/errors.js';
 import type { FromWorker, ToWorker, WorkerFaults, WorkerStart } from './recorder-messages.js';
+import { recordingFailed, startWorker, workerDied } from './recorder-thread.js';
 import {
   BlockWriter,
   type ClosedBody,
@@ -118,9 +119,7 @@ export class Recorder {
       keepBytes: options.keepBytes,
       faults: options.faults ?? {},
     };
-    const worker = new Worker(workerFile(), { workerData: start });
-    await ready(worker);
-    return new Recorder(worker, options, startedMs);
+    return new Recorder(await startWorker(start), options, startedMs);
   }
 
   private constructor(worker: Worker, options: RecorderOptions, startedMs: number) {
@@ -302,7 +301,7 @@ export class Recorder {
       if (this.#withWorker >= this.#maxBlocks + RESERVE_BLOCKS) {
         const waiting = Math.round((this.#withWorker * this.#blockBytes) / 1024 / 1024);
         this.#fail(
-          new GaptraceError(
+          recordingFailed(
             'GAPTRACE_RECORDER_STUCK',
             `the recorder is stuck: ${waiting} MiB wait to be stored. Is the disk of the trace hanging?`,
           ),
@@ -393,7 +392,7 @@ export class Recorder {
 
   #heard(message: FromWorker): void {
     if (message.type === 'stored') this.#stored(message.buffers);
-    else if (message.type === 'failed') this.#fail(new GaptraceError(message.code, message.message));
+    else if (message.type === 'failed') this.#fail(recordingFailed(message.code, message.message));
     else if (message.type === 'closed') {
       this.#workerIsDone = true;
       this.#settleClose?.({
@@ -431,31 +430,3 @@ export class Recorder {
 }
 
 const NO_BYTES = Buffer.alloc(0);
-
-/** Waits for the worker to have made the trace; rejects with what it says where it could not. */
-function ready(worker: Worker): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onMessage = (message: FromWorker): void => {
-      if (message.type === 'failed') settle(() => reject(new GaptraceError(message.code, message.message)));
-      else settle(resolve);
-    };
-    const onError = (error: unknown): void => settle(() => reject(workerDied(messageOf(error))));
-    const onExit = (status: number): void => settle(() => reject(workerDied(`exit status ${status}`)));
-    // Only our own listeners: a Worker has some of its own, without which it hears nothing any more.
-    const settle = (outcome: () => void): void => {
-      worker.off('message', onMessage).off('error', onError).off('exit', onExit);
-      outcome();
-    };
-    worker.on('message', onMessage).on('error', onError).on('exit', onExit);
-  });
-}
-
-function workerDied(how: string): GaptraceError {
-  return new GaptraceError('GAPTRACE_RECORDER_DIED', `the recorder's worker died: ${how}`);
-}
-
-/** The worker runs compiled; from source (tests), it is the built one. */
-function workerFile(): URL {
-  const built = import.meta.url.endsWith('.ts') ? '../dist/proxy/recorder-worker.js' : './recorder-worker.js';
-  return new URL(built, import.meta.url);
-}

@@ -17,10 +17,12 @@ const lockPath = (trace: string): string => `${trace}-lock`;
 export class TraceLock {
   readonly #database: Database.Database;
   readonly #path: string;
+  readonly #inode: bigint;
 
-  private constructor(database: Database.Database, path: string) {
+  private constructor(database: Database.Database, path: string, inode: bigint) {
     this.#database = database;
     this.#path = path;
+    this.#inode = inode;
   }
 
   /** For a recorder's life. Null where somebody else holds it. Throws as fs and SQLite do where the file cannot be made. */
@@ -52,15 +54,15 @@ export class TraceLock {
         throw error;
       }
       // Whoever held it may have removed the file meanwhile: then this is a lock on nothing.
-      if (inode !== null && inode === inodeOf(path)) return new TraceLock(database, path);
+      if (inode !== null && inode === inodeOf(path)) return new TraceLock(database, path, inode);
       database.close();
     }
   }
 
-  /** Gives it back and removes the file. */
+  /** Gives it back and removes the file, unless somebody put another in its place. */
   release(): void {
     try {
-      rmSync(this.#path, { force: true });
+      if (inodeOf(this.#path) === this.#inode) rmSync(this.#path, { force: true });
     } catch {
       // A file that stays is no lock without its holder.
     }

@@ -1,0 +1,44 @@
+/** The recorder's worker as a thread: where its code is, how it starts, and what its failures are called. */
+import { Worker } from 'node:worker_threads';
+import { GaptraceError, messageOf } from '../terminal/errors.js';
+import type { FromWorker, WorkerStart } from './recorder-messages.js';
+
+/** Starts the worker and waits until it has made the trace; rejects with what it says where it could not. */
+export async function startWorker(start: WorkerStart): Promise<Worker> {
+  const worker = new Worker(workerFile(), { workerData: start });
+  await ready(worker);
+  return worker;
+}
+
+/** Waits for the worker to have made the trace; rejects with what it says where it could not. */
+function ready(worker: Worker): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onMessage = (message: FromWorker): void => {
+      if (message.type === 'failed') settle(() => reject(new GaptraceError(message.code, message.message)));
+      else settle(resolve);
+    };
+    const onError = (error: unknown): void => settle(() => reject(workerDied(messageOf(error))));
+    const onExit = (status: number): void => settle(() => reject(workerDied(`exit status ${status}`)));
+    // Only our own listeners: a Worker has some of its own, without which it hears nothing any more.
+    const settle = (outcome: () => void): void => {
+      worker.off('message', onMessage).off('error', onError).off('exit', onExit);
+      outcome();
+    };
+    worker.on('message', onMessage).on('error', onError).on('exit', onExit);
+  });
+}
+
+export function workerDied(how: string): GaptraceError {
+  return recordingFailed('GAPTRACE_RECORDER_DIED', `the recorder's worker died: ${how}`);
+}
+
+/** Recording is over, and traffic is not: exit status 1, as nothing was wrong with how gaptrace was called. */
+export function recordingFailed(code: GaptraceError['code'], message: string): GaptraceError {
+  return new GaptraceError(code, message, { exitStatus: 1 });
+}
+
+/** The worker runs compiled; from source (tests), it is the built one. */
+function workerFile(): URL {
+  const built = import.meta.url.endsWith('.ts') ? '../dist/proxy/recorder-worker.js' : './recorder-worker.js';
+  return new URL(built, import.meta.url);
+}
