@@ -1,6 +1,6 @@
 // The worker runs compiled (Node 20 loads no TypeScript in a worker): `make test` builds dist/ first.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -284,6 +284,30 @@ describe('a recorder that fails', () => {
     trace.close();
   });
 
+  it('a file system that refuses to write', async () => {
+    const program = join(folder, 'program.mjs');
+    writeFileSync(
+      program,
+      `import { Recorder } from '${new URL('../dist/proxy/recorder.js', import.meta.url).href}';
+       const recorder = await Recorder.create({ path: process.argv[2], meta: {} });
+       recorder.onFailure((error) => console.log(error.code));
+       recorder.opened(1, 1, { client: 'c', upstream: 'u' });
+       while (recorder.state === 'recording') {
+         for (let n = 0; n < 100; n++) recorder.redisBytes(1, recorder.nowUs(), Buffer.alloc(1000, '+OK\\r\\n'), true);
+         await new Promise((resolve) => setTimeout(resolve, 2));
+       }
+       console.log((await recorder.close()).completed);`,
+    );
+    // The kernel lets no file of this process grow beyond 1 MiB, and says EFBIG.
+    const limited = ['trap \'\' XFSZ; ulimit -f 2048; exec "$@"', 'sh', process.execPath, program, path];
+    const said = execFileSync('sh', ['-c', ...limited], { encoding: 'utf8' });
+    expect(said).toBe('GAPTRACE_TRACE_WRITE\nfalse\n');
+    const trace = openTrace(path);
+    expect([trace.endMarker, trace.meta.get('ended')]).toEqual([false, 'abrupt']);
+    trace.close();
+  });
+
+  // Mounting needs root. For everybody else the two tests above must do.
   it.runIf(process.getuid?.() === 0)('a disk that is full', async () => {
     const disk = join(folder, 'disk');
     mkdirSync(disk);
