@@ -2,9 +2,10 @@
 /** The executable `gaptrace`: registers each folder's commands, and runs the one asked for. */
 import { registerAnalyzeGap, registerQuery } from './analysis/command.js';
 import { registerClient, registerSwarm } from './clients/command.js';
-import { registerDemo } from './demo/command.js';
+import { registerCompare, registerDemo } from './demo/command.js';
 import { registerProxy } from './proxy/command.js';
 import { registerImport } from './proxy/import/command.js';
+import { registerServer } from './server/command.js';
 import { createProgram, runProgram } from './terminal/program.js';
 import { VERSION } from './terminal/version.js';
 
@@ -15,9 +16,11 @@ const program = createProgram(
 );
 registerProxy(program);
 registerImport(program);
+registerServer(program);
 registerQuery(program);
 registerAnalyzeGap(program);
 registerClient(program);
 registerSwarm(program);
 registerDemo(program);
+registerCompare(program);
 await runProgram(program, process.argv);
