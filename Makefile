@@ -1,14 +1,19 @@
 # What is done often, and all of it from a fresh clone: each target does the set-up that it needs.
 # The work is in scripts/ and package.json; this file is their index.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check types lint rooms shell build bench setup clean
+.PHONY: help demo compare test check types lint rooms shell build bench setup clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: setup ## explain the drops of a recorded run (needs Node alone, no Redis)
+demo: setup ## lose a message for real and explain it (LAYER=django: on the Python original)
 	@scripts/build.sh --if-changed
-	@scripts/demo.sh
+	@scripts/demo.sh $(or $(LAYER),gaptrace)
+
+compare: setup ## the same swarm over all layers, with and without churn (FOR=1m ONLY=reliable)
+	@scripts/debian-packages.sh django
+	@scripts/build.sh --if-changed
+	@node dist/cli.js compare --for $(or $(FOR),15s) --only '$(ONLY)'
 
 test: ## install what is missing, build, check, and run all tests with coverage
 	@scripts/debian-packages.sh tests

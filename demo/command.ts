@@ -1,7 +1,11 @@
-/** `gaptrace demo`: the live demo on the command line. */
+/** `gaptrace demo` and `gaptrace compare` on the command line. */
 import { type Command, Option } from 'commander';
+import { progressLine } from '../clients/swarm-report.js';
 import { parseDuration } from '../terminal/duration.js';
+import { GaptraceError } from '../terminal/errors.js';
 import { argument } from '../terminal/program.js';
+import { ProgressLine } from '../terminal/progress.js';
+import { CONTENDERS, type Compared, compare, compareTable } from './compare.js';
 import { runLiveDemo } from './live.js';
 
 interface DemoOptions {
@@ -68,4 +72,72 @@ async function demo(options: DemoOptions): Promise<void> {
   gaptrace query ${trace} --sql 'SELECT command, count(*) FROM operations GROUP BY 1 ORDER BY 2 DESC'
   gaptrace analyze-gap ${trace} --gaps ${log} --json
 `);
+}
+
+interface CompareCommandOptions {
+  readonly for: number;
+  readonly seed: number;
+  readonly latency: number;
+  readonly only?: string;
+  readonly json?: true;
+}
+
+export function registerCompare(program: Command): void {
+  program
+    .command('compare')
+    .description(
+      'the same seeded swarm over one channel layer after another, with and without churn: who loses messages',
+    )
+    .option('--for <time>', 'how long each swarm goes on', argument(parseDuration), 15_000_000)
+    .option('--seed <n>', 'the same seed, the same comings and goings', argument(Number), 1)
+    .option(
+      '--latency <time>',
+      'added each way where the proxy stands between layer and Redis',
+      argument(parseDuration),
+      2_000,
+    )
+    .option('--only <text>', 'only layers with this in their name')
+    .option('--json', 'the whole summaries, as JSON')
+    .addHelpText(
+      'after',
+      `
+Needs redis-server, and for Django Debian's python3-channels-redis, python3-django-channels and python3-daphne.
+What is lost is what the clients counted. "direct" is the control: no proxy, no added latency.
+
+Example:
+  gaptrace compare --for 1m --only reliable`,
+    )
+    .action(runCompare);
+}
+
+async function runCompare(options: CompareCommandOptions): Promise<void> {
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort()).once('SIGTERM', () => stop.abort());
+  const { only = '', latency } = options;
+  const contenders = CONTENDERS.filter(({ name }) => name.toLowerCase().includes(only.toLowerCase()));
+  if (contenders.length === 0)
+    throw new GaptraceError(
+      'GAPTRACE_USAGE',
+      `no layer has '${only}' in its name; there are: ${[...new Set(CONTENDERS.map(({ name }) => name))].join('; ')}`,
+    );
+  const line = new ProgressLine();
+  const results: Compared[] = [];
+  const runs = compare({
+    contenders,
+    forUs: options.for,
+    seed: options.seed,
+    latencyUs: latency,
+    signal: stop.signal,
+    onProgress: ({ name, way }, progress) =>
+      line.update(
+        () => `${results.length + 1}/${contenders.length} ${name} (${way}): ${progressLine(progress)}`,
+      ),
+  });
+  for await (const result of runs) results.push(result);
+  line.clear();
+  const rows = results.map(({ contender, summary }) => ({ ...contender, summary }));
+  process.stdout.write(
+    options.json ? `${JSON.stringify(rows, null, 2)}\n` : `${compareTable(results, latency)}\n`,
+  );
+  if (stop.signal.aborted) process.exitCode = 130;
 }

@@ -4,7 +4,6 @@
  * 127.0.0.1, and is ended by its own process id. What is left behind is the trace and the clients' log.
  */
 import { existsSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { analyze } from '../analysis/analyze.js';
 import { renderAnalysis } from '../analysis/render/text.js';
 import { eventLine, writeLines } from '../clients/client-log.js';
@@ -13,12 +12,10 @@ import { runSwarm, type SwarmSummary } from '../clients/swarm.js';
 import { progressLine } from '../clients/swarm-report.js';
 import { openTrace } from '../proxy/trace/open.js';
 import { formatDuration } from '../terminal/duration.js';
-import { GaptraceError } from '../terminal/errors.js';
 import { readLines } from '../terminal/lines.js';
 import { ProgressLine } from '../terminal/progress.js';
-import { startDjango } from './django.js';
-import { type Program, ROOT, startProgram } from './programs.js';
-import { type PrivateRedis, startRedis } from './redis.js';
+import { startRedis } from './redis.js';
+import { Stack, startChatServer, startProxy } from './stack.js';
 
 export interface LiveDemoOptions {
   /** Which chat server: ours, or the Python original. */
@@ -53,69 +50,29 @@ export async function runLiveDemo(options: LiveDemoOptions): Promise<LiveDemoRes
   const { trace, say } = options;
   const log = `${trace.replace(/\.db$/, '')}.clients.jsonl`;
   for (const old of [trace, `${trace}-wal`, `${trace}-shm`, log]) if (existsSync(old)) rmSync(old);
-  const running: Pick<Program, 'stop'>[] = [];
-  const started = async <T extends { stop(): Promise<unknown> }>(
-    what: string,
-    start: Promise<T>,
-  ): Promise<T> => {
-    const program = await start.catch((error: unknown) => {
-      throw new GaptraceError(
-        'GAPTRACE_DEMO',
-        `the demo needs ${what}: ${String(error).split('\n').slice(0, 3).join(' ')}`,
-        { cause: error },
-      );
-    });
-    running.push(program as unknown as Pick<Program, 'stop'>);
-    return program;
-  };
+  const stack = new Stack();
   let summary: SwarmSummary;
   try {
-    const redis: PrivateRedis = await started('redis-server (apt-get install redis-server)', startRedis());
+    const redis = await stack.start('redis-server (apt-get install redis-server)', startRedis());
     say(`Redis on port ${redis.port}, for this demo alone`);
-    const proxy = await started('gaptrace proxy', startProxy(redis.url, options));
-    const url = `redis://127.0.0.1:${proxy.ready[1]}`;
+    const proxy = await stack.start('gaptrace proxy', startProxy(redis.url, trace, options.latencyUs));
     say(
       `gaptrace proxy before it, ${formatDuration(options.latencyUs)} added each way, recording to ${trace}`,
     );
-    const server = await started(
+    const django = options.server === 'django';
+    const server = await stack.start(
       `the ${options.server} chat server`,
-      options.server === 'django' ? startDjango(url) : startServer(url),
+      startChatServer({ server: options.server, layer: django ? 'core' : 'redis', redisUrl: proxy.url }),
     );
-    const address = 'url' in server ? String(server.url) : `ws://127.0.0.1:${server.ready[1]}`;
     say(
-      `${options.server === 'django' ? 'Django Channels (daphne)' : 'gaptrace server'} at ${address}, its channel layer on the proxy`,
+      `${django ? 'Django Channels (daphne)' : 'gaptrace server'} at ${server.url}, its channel layer on the proxy`,
     );
     say('Five clients stay in two rooms and count, others come and go, until somebody misses a message');
-    summary = await swarm(address, log, options);
+    summary = await swarm(server.url, log, options);
   } finally {
-    for (const program of running.reverse()) await program.stop();
+    await stack.stop();
   }
   return { summary, trace, log, ...(await explained(trace, log)) };
-}
-
-function startProxy(upstream: string, { trace, latencyUs }: LiveDemoOptions): Promise<Program> {
-  const args = ['proxy', '--listen', '127.0.0.1:0', '--trace', trace, '--latency', `${latencyUs}us`];
-  // The URL by the environment: the command line of a program can be read by everybody.
-  return program('gaptrace proxy', args, { REDIS_URL: upstream });
-}
-
-function startServer(redisUrl: string): Promise<Program> {
-  return program('gaptrace server', ['server', '--port', '0', '--layer', 'redis'], { REDIS_URL: redisUrl });
-}
-
-function program(
-  name: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string>>,
-): Promise<Program> {
-  return startProgram({
-    name,
-    command: process.execPath,
-    args: [join(ROOT, 'dist/cli.js'), ...args],
-    env,
-    cwd: process.cwd(),
-    ready: /^listening on \S*:(\d+)\n/m,
-  });
 }
 
 async function swarm(url: string, log: string, options: LiveDemoOptions): Promise<SwarmSummary> {
@@ -145,7 +102,7 @@ async function explained(path: string, log: string): Promise<Pick<LiveDemoResult
     const analysis = analyze(trace, { ask: 'gaps', log: await readGapReports(readLines(log), log) });
     return {
       story: renderAnalysis(analysis, process.stdout.isTTY && process.stdout.hasColors()),
-      lost: analysis.summary['lost'] ?? 0,
+      lost: analysis.summary.lost ?? 0,
     };
   } finally {
     trace.close();

@@ -1,28 +1,34 @@
 #!/bin/sh
-# Imports a recorded run in which messages were lost, and has analyze-gap explain what its clients missed.
+# Loses a message for real and explains it: demo.sh [gaptrace|django]. Where there is no Redis, and none can be installed,
+# it imports a recorded run in which messages were lost, and explains what its clients missed.
 set -eu
 cd "$(dirname "$0")/.."
-trace=gaptrace-demo.db
+server=${1:-gaptrace}
 
-rm -f "$trace" "$trace"-*
-scripts/say.sh 'A recorded run: a Django Channels chat server, Redis, nine clients, 20 seconds. Into a trace:'
-node dist/cli.js import examples/resp2.capture.jsonl.gz --trace "$trace"
-
-scripts/say.sh "What the clients missed, explained: analyze-gap $trace --gaps examples/resp2.clients.jsonl.gz"
-status=0
-node dist/cli.js analyze-gap "$trace" --gaps examples/resp2.clients.jsonl.gz || status=$?
-# 1 is the right end: losses were found, and the recording has some.
-[ "$status" -eq 1 ] || {
-  echo "analyze-gap ended with status $status; 1 (losses found) was expected" >&2
-  exit 1
+recorded() {
+  trace=gaptrace-demo.db
+  rm -f "$trace" "$trace"-*
+  scripts/say.sh "$1: so a recorded run instead (Django Channels, Redis, nine clients, 20 seconds)"
+  node dist/cli.js import examples/resp2.capture.jsonl.gz --trace "$trace"
+  scripts/say.sh "What its clients missed, explained: analyze-gap $trace --gaps examples/resp2.clients.jsonl.gz"
+  status=0
+  node dist/cli.js analyze-gap "$trace" --gaps examples/resp2.clients.jsonl.gz || status=$?
+  # 1 is the right end: losses were found, and the recording has some.
+  [ "$status" -eq 1 ] || {
+    echo "analyze-gap ended with status $status; 1 (losses found) was expected" >&2
+    exit 1
+  }
+  exit 0
 }
 
-cat <<END
+case "$server" in
+gaptrace)
+  command -v redis-server >/dev/null || scripts/debian-packages.sh demo || recorded 'No redis-server here, and it cannot be installed' ;;
+django) scripts/debian-packages.sh django ;;
+*)
+  echo "LAYER=$server: there are gaptrace (our own server) and django" >&2
+  exit 2 ;;
+esac
 
-The trace is $trace. To go on:
-  node dist/cli.js query $trace --command BZPOPMIN --since 8s --until 9s
-  node dist/cli.js query $trace connections
-  node dist/cli.js query $trace --sql 'SELECT command, count(*) FROM operations GROUP BY 1 ORDER BY 2 DESC'
-  node dist/cli.js analyze-gap $trace --gaps examples/resp2.clients.jsonl.gz --json
-  node dist/cli.js --help
-END
+scripts/say.sh 'A message lost for real, and explained'
+node dist/cli.js demo --server "$server"
