@@ -2,14 +2,17 @@
 The chat server under observation: WebSocket rooms on Django Channels, in one file.
 
 It is the system in which messages go missing: an ordinary consumer on channels_redis' core layer, with nothing in it
-to provoke a loss. Started as any ASGI application, with Debian's own Python:
+to provoke a loss. `gaptrace server` (server/chat.ts) is the same in TypeScript: on one Redis they serve the same rooms.
+Started as any ASGI application, with Debian's own Python (`make run_daphne`, `make run_uvicorn`):
 
     cd server/django && REDIS_URL=redis://127.0.0.1:6380 /usr/bin/python3 -m daphne -b 127.0.0.1 -p 8000 asgi:application
 
-    REDIS_URL        where the layer finds Redis, or gaptrace proxy (redis://127.0.0.1:6379)
-    LAYER_PREFIX     what its keys begin with (gaptrace)
-    LAYER_CAPACITY   messages that a queue holds before it is full (1000)
-    LAYER_EXPIRY     seconds that a message waits at most (60)
+    LAYER               core: channels_redis' queues; pubsub: channels_redis.pubsub; memory: no Redis (core)
+    REDIS_URL           where the layer finds Redis, or gaptrace proxy (redis://127.0.0.1:6379)
+    LAYER_PREFIX        what its keys begin with (gaptrace)
+    LAYER_CAPACITY      messages that a channel holds before it is full (1000); pubsub has no such bound
+    LAYER_EXPIRY        seconds that a message waits at most (60); pubsub keeps none
+    LAYER_GROUP_EXPIRY  seconds that a client is a member of its room at most (86400); pubsub knows none
 
 A client at /ws/chat/<room>/ hears what the room's other members send, unchanged, and {"connect": channel} and
 {"disconnect": channel} when one comes or goes.
@@ -17,25 +20,46 @@ A client at /ws/chat/<room>/ hears what the room's other members send, unchanged
 
 import json
 import os
+import sys
 
 import django
 from django.conf import settings
+
+
+def seconds_or_messages(name, default):
+    """A whole number, 1 or more, from the environment."""
+    text = os.environ.get(name, default)
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        sys.exit(f"{name} is {text!r}: it takes a whole number, 1 or more")
+    return int(text)
+
+
+def layer_by_environment():
+    """The channel layer that LAYER names, as CHANNEL_LAYERS has it."""
+    layer = os.environ.get("LAYER", "core")
+    hosts = {
+        "hosts": [os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")],
+        "prefix": os.environ.get("LAYER_PREFIX", "gaptrace"),
+    }
+    limits = {
+        "capacity": seconds_or_messages("LAYER_CAPACITY", "1000"),
+        "expiry": seconds_or_messages("LAYER_EXPIRY", "60"),
+        "group_expiry": seconds_or_messages("LAYER_GROUP_EXPIRY", "86400"),
+    }
+    if layer == "core":
+        return {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": hosts | limits}
+    if layer == "pubsub":
+        return {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": hosts}
+    if layer == "memory":
+        return {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": limits}
+    sys.exit(f"LAYER is {layer!r}: it takes core, pubsub or memory")
+
 
 settings.configure(
     SECRET_KEY="no sessions, no cookies, nothing to sign",
     ALLOWED_HOSTS=["127.0.0.1", "localhost"],
     INSTALLED_APPS=["channels"],
-    CHANNEL_LAYERS={
-        "default": {
-            "BACKEND": "channels_redis.core.RedisChannelLayer",
-            "CONFIG": {
-                "hosts": [os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")],
-                "prefix": os.environ.get("LAYER_PREFIX", "gaptrace"),
-                "capacity": int(os.environ.get("LAYER_CAPACITY", "1000")),
-                "expiry": int(os.environ.get("LAYER_EXPIRY", "60")),
-            },
-        }
-    },
+    CHANNEL_LAYERS={"default": layer_by_environment()},
 )
 django.setup()
 
