@@ -326,7 +326,7 @@ describe('going on in another process', () => {
   ];
 
   it('at any record, gives the rows that one process would have made', async () => {
-    const blocks = await realBlocks(3000);
+    const blocks = await realBlocks(1500);
     const whole = indexed(Buffer.concat(blocks));
     const parts = emptyTrace();
     let indexer = new Indexer(new TraceWriter(parts));
@@ -337,7 +337,7 @@ describe('going on in another process', () => {
       indexer = new Indexer(new TraceWriter(parts));
     });
     indexer.save();
-    expect(get('SELECT count(*) > 1000 AS enough FROM operation', whole)).toEqual({ enough: 1 });
+    expect(get('SELECT count(*) > 500 AS enough FROM operation', whole)).toEqual({ enough: 1 });
     for (const sql of FACTS) {
       const expected = whole.prepare(sql).all();
       const actual = parts.prepare(sql).all();
