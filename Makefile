@@ -13,7 +13,7 @@ demo: setup ## lose a message for real and explain it (LAYER=django: on the Pyth
 compare: setup ## the same swarm over all layers, with and without churn (FOR=1m ONLY=reliable)
 	@scripts/debian-packages.sh django
 	@scripts/build.sh --if-changed
-	@node dist/cli.js compare --for $(or $(FOR),15s) --only '$(ONLY)'
+	@node dist/cli.js compare --for $(or $(FOR),30s) --only '$(ONLY)'
 
 test: ## install what is missing, build, check, and run all tests with coverage
 	@scripts/debian-packages.sh tests

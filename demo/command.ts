@@ -88,13 +88,13 @@ export function registerCompare(program: Command): void {
     .description(
       'the same seeded swarm over one channel layer after another, with and without churn: who loses messages',
     )
-    .option('--for <time>', 'how long each swarm goes on', argument(parseDuration), 15_000_000)
+    .option('--for <time>', 'how long each swarm goes on', argument(parseDuration), 30_000_000)
     .option('--seed <n>', 'the same seed, the same comings and goings', argument(Number), 1)
     .option(
       '--latency <time>',
       'added each way where the proxy stands between layer and Redis',
       argument(parseDuration),
-      2_000,
+      0,
     )
     .option('--only <text>', 'only layers with this in their name')
     .option('--json', 'the whole summaries, as JSON')
@@ -102,7 +102,7 @@ export function registerCompare(program: Command): void {
       'after',
       `
 Needs redis-server, and for Django Debian's python3-channels-redis, python3-django-channels and python3-daphne.
-What is lost is what the clients counted. "direct" is the control: no proxy, no added latency.
+What is lost is what the clients counted. "direct": no proxy and no added latency between the layer and Redis.
 
 Example:
   gaptrace compare --for 1m --only reliable`,
