@@ -43,7 +43,7 @@ function hostOf(text: string): RedisHost {
     case 'unix:': {
       const path = decodeURIComponent(url.pathname);
       if (path === '' || url.hostname !== '') throw wrong('the path begins with a third slash');
-      return { label: path, client: { path, ...login, ...db(asked) } };
+      return { label: path, client: { path, ...db(asked) } };
     }
     case 'redis:':
     case 'rediss:': {

@@ -102,9 +102,9 @@ export class QueueLoop {
     if (shared && !this.parts.wanted()) await this.#untilWanted(signal);
     if (signal.aborted) return;
     const popped = poppedOf(await connection.send(pop(queue)));
-    // Empty: what was not acknowledged can only be in the backup, and that is restored on a new connection only.
-    if (popped === null) this.#unconfirmed.clear();
-    else await this.#handle(connection, popped);
+    // Empty, and every acknowledgement done: nothing that this process has handed on can come again.
+    if (popped === null && this.#failed === undefined) this.#unconfirmed.clear();
+    if (popped !== null) await this.#handle(connection, popped);
     if (this.#failed !== undefined) throw this.#failed;
   }
 

@@ -41,15 +41,23 @@ export class ChannelsRedisReceiver implements Receiver {
     for (;;) {
       const message = this.#inboxes.take(channel) ?? (await this.#messageOrTurn(channel, signal));
       if (message !== TURN) return message;
-      try {
-        const { message, recipients } = await this.#receiveOne(queueName, signal);
-        for (const recipient of recipients ?? [channel]) this.#inboxes.deliver(recipient, message);
-      } catch (error) {
-        this.#inboxes.drop(channel);
-        throw error;
-      } finally {
-        this.#turns.pass();
-      }
+      const own = await this.#receiveForAll(channel, queueName, signal);
+      if (own !== null) return own;
+    }
+  }
+
+  /** In its turn, a consumer receives one message for whomever it is. Its own, if it is for it too, is its own before any other's. */
+  async #receiveForAll(channel: string, queueName: string, signal: AbortSignal): Promise<Message | null> {
+    try {
+      const { message, recipients } = await this.#receiveOne(queueName, signal);
+      for (const recipient of recipients ?? [])
+        if (recipient !== channel) this.#inboxes.deliver(recipient, message);
+      return recipients === null || recipients.includes(channel) ? message : null;
+    } catch (error) {
+      this.#inboxes.drop(channel);
+      throw error;
+    } finally {
+      this.#turns.pass();
     }
   }
 
