@@ -139,6 +139,13 @@ describe('every loss', () => {
     expect(analysis.summary).toEqual({ delivered: 3, lost: 1, indeterminate: 0, 'redelivered-late': 1 });
   });
 
+  it('counts blanked secrets apart from the holes', () => {
+    const script = trace();
+    script.hole(1, 1, { reason: 'redacted' });
+    script.hole(1900, 1900);
+    expect(analyze(script, { ask: 'losses' }).trace).toMatchObject({ holes: 1, redacted: 1 });
+  });
+
   it('a message to two processes has a fate in each queue', () => {
     const script = trace();
     const other = `chat${'specific.ffffffffffffffffffffffffffffffff!'}`;

@@ -21,7 +21,9 @@ export interface Analysis {
     readonly started_at: string;
     readonly duration_us: number;
     readonly operations: number;
+    /** What is not in the trace or not understood; `redacted` secrets are counted apart, they hide nothing else. */
     readonly holes: number;
+    readonly redacted: number;
     readonly live: boolean;
     readonly end_marker: boolean;
   };
@@ -54,6 +56,7 @@ export function analyze(trace: Trace, question: Question, fields: PayloadFields 
   const { findings, verdicts } = answer(question, { judgements, index, evidence, trace });
   const summary: Record<string, number> = Object.fromEntries(SUMMARY.map((verdict) => [verdict, 0]));
   for (const verdict of verdicts) summary[verdict] = (summary[verdict] ?? 0) + 1;
+  const redacted = evidence.holes.filter(({ reason }) => reason === 'redacted').length;
   return {
     schema: 1,
     trace: {
@@ -61,7 +64,8 @@ export function analyze(trace: Trace, question: Question, fields: PayloadFields 
       started_at: new Date(trace.startedUnixUs / 1000).toISOString(),
       duration_us: trace.watermarkUs,
       operations: trace.operationCount(),
-      holes: evidence.holes.length,
+      holes: evidence.holes.length - redacted,
+      redacted,
       live: trace.live,
       end_marker: trace.endMarker,
     },

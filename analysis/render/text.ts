@@ -15,7 +15,7 @@ const INDENT = '  ';
 export function renderAnalysis(analysis: Analysis, colour = false): string {
   const { trace, findings } = analysis;
   const lines = [
-    `Trace ${visible(trace.path)}: ${trace.operations} operations in ${(trace.duration_us / 1e6).toFixed(1)} s from ${trace.started_at}, ${plural(trace.holes, 'hole')}${trace.live ? ', still being written' : trace.end_marker ? '' : ', ended without an end marker'}.`,
+    `Trace ${visible(trace.path)}: ${trace.operations} operations in ${(trace.duration_us / 1e6).toFixed(1)} s from ${trace.started_at}, ${plural(trace.holes, 'hole')}${trace.redacted > 0 ? `, ${plural(trace.redacted, 'secret')} blanked` : ''}${trace.live ? ', still being written' : trace.end_marker ? '' : ', ended without an end marker'}.`,
     '',
     ...findings.flatMap((finding) => [...story(finding, colour), '']),
     summaryLine(analysis),
