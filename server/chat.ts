@@ -112,6 +112,11 @@ export class ChatServer {
     return this.#clients.size;
   }
 
+  /** The layer has lost its Redis, or some of it: to be told by whoever hears of it first. */
+  suspectLayer(): void {
+    void this.#health.suspect(new Error('the layer has said so'));
+  }
+
   /** Lets nobody in, sends all away (1001), tells the rooms, and closes the layer. Can be called twice. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();

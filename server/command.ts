@@ -155,8 +155,13 @@ async function serve(
   signalled: Promise<string>,
 ): Promise<void> {
   const seldom = new SeldomLog(log);
-  const onNotice = ({ event, level, message }: LayerNotice): void => seldom.say(level, event, message);
-  const server = await ChatServer.open({
+  let server: ChatServer | undefined;
+  const onNotice = ({ event, level, message }: LayerNotice): void => {
+    seldom.say(level, event, message);
+    // Its consumers wait and hear nothing of it.
+    if (event === 'redis-lost') server?.suspectLayer();
+  };
+  server = await ChatServer.open({
     layer: createLayer({ ...config, onNotice }),
     log,
     host: flags.host,

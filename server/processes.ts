@@ -59,6 +59,8 @@ class Primary {
   readonly cannotStart: Promise<number>;
   readonly #stopping = new AbortController();
   readonly #workers = new Set<Worker>();
+  /** Those that do not listen yet: they serve nobody, and may not hear what they are told. */
+  readonly #young = new Set<Worker>();
   #givingUp: (status: number) => void = () => {};
   #port: number;
   #listening = 0;
@@ -76,15 +78,16 @@ class Primary {
     const bornMs = performance.now();
     const worker = cluster.fork(this.#port === 0 ? {} : { [PORT_VARIABLE]: String(this.#port) });
     this.#workers.add(worker);
-    let listened = false;
+    this.#young.add(worker);
     worker.on('listening', ({ address, port }) => {
-      listened = true;
+      this.#young.delete(worker);
       this.#port = port;
       if (++this.#listening === this.options.processes)
         process.stdout.write(`listening on ${address.includes(':') ? `[${address}]` : address}:${port}\n`);
     });
     worker.on('exit', (status, signal) => {
       this.#workers.delete(worker);
+      const listened = !this.#young.delete(worker);
       if (this.#workers.size === 0) this.#emptied();
       if (this.#stopping.signal.aborted) return;
       const { pid } = worker.process;
@@ -109,7 +112,9 @@ class Primary {
       this.#emptied = () => resolve(true);
     });
     if (this.#workers.size === 0) this.#emptied();
-    for (const worker of this.#workers) worker.send(STOP, () => {}); // one that is dead does not hear it
+    for (const worker of this.#workers)
+      if (this.#young.has(worker)) worker.process.kill('SIGKILL');
+      else worker.send(STOP, () => {}); // one that is dead does not hear it
     const late = new Promise<boolean>((resolve) => setTimeout(resolve, STOP_WITHIN_MS, false).unref());
     if (await Promise.race([empty, late])) return 0;
     log.warn(`${this.#workers.size} processes did not end within ${STOP_WITHIN_MS / 1000} s and are killed`);
