@@ -30,8 +30,8 @@ export function registerClient(program: Command): void {
     .command('client')
     .summary('join a room as one tester, and say when a message is missing')
     .description(
-      'Joins a room, sends {"my_id": <uuid>, "count": n} ten times a second, prints what the others send, and\n' +
-        'watches their counts. Ends at the first gap.',
+      'Joins a room, sends {"my_id": <uuid>, "count": n} ten times a second, prints what the others send, and watches ' +
+        'their counts. Ends at the first gap.',
     )
     .argument('<room>', 'the room to join')
     .option('--url <url>', 'the chat server', URL)
@@ -42,10 +42,12 @@ export function registerClient(program: Command): void {
     .addHelpText(
       'after',
       `
-A count that comes late is not lost: a gap counts when it has been open for --patience.
+A count that comes late is not lost: a gap counts when it has been open for
+--patience.
 
-Exit status: 0 never (it runs until something ends it); 1 a message was dropped; 2 usage, or the server cannot
-be reached or closed the connection; 130 or 143 on SIGINT or SIGTERM, when nothing was dropped.
+Exit status: 1 a message was dropped; 2 usage, or the server cannot be reached or
+closed the connection; 130 or 143 on SIGINT or SIGTERM, when nothing was dropped.
+It does not end by itself otherwise.
 
 Examples:
   gaptrace client room_a --url ws://127.0.0.1:8000
@@ -104,9 +106,9 @@ export function registerSwarm(program: Command): void {
     .command('swarm')
     .summary('fill rooms with testers and with clients that come and go')
     .description(
-      'The recipe that makes a server drop messages, in one command: clients that stay and watch for gaps, and\n' +
-        'churners that connect, send and leave, one after another. Without options: the seven clients of\n' +
-        'django/channels#1683, until SIGINT.',
+      'The recipe that makes a server drop messages, in one command: clients that stay and watch for gaps, and in each ' +
+        'room churners: one client after another that connects, sends and leaves. Without options: the seven clients ' +
+        'of django/channels#1683, until SIGINT.',
     )
     .option('--url <url>', 'the chat server', URL)
     .addOption(
@@ -121,7 +123,7 @@ export function registerSwarm(program: Command): void {
         .argParser(argument(parseTime))
         .default(SWARM_DEFAULTS.lifetimeUs, '1s'),
     )
-    .option('--rate <n>', 'messages a second of each client', argument(parseRate), SWARM_DEFAULTS.rate)
+    .option('--rate <n>', 'messages a second of each client', argument(parseRateOfSwarm), SWARM_DEFAULTS.rate)
     .option('--for <time>', 'how long to go on: 30s, 5m', argument(parseTime))
     .option('--until-gap', 'end at the first gap')
     .option(
@@ -198,6 +200,12 @@ function patience(): Option {
 function parseRate(text: string): number {
   const rate = Number(text);
   if (text.trim() === '' || !(rate >= 0 && rate <= 10_000)) throw new RangeError('a number from 0 to 10000');
+  return rate;
+}
+
+function parseRateOfSwarm(text: string): number {
+  const rate = parseRate(text);
+  if (rate === 0) throw new RangeError('more than 0: a silent swarm cannot miss anything');
   return rate;
 }
 

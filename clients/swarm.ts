@@ -158,7 +158,8 @@ class Swarm {
     if (signal?.aborted === true) stop();
     const { lifetimeUs, ...plan } = this.#plan;
     this.#tell({ event: 'swarm', started_at: this.#startedAt, lifetime_us: lifetimeUs, ...plan });
-    const ticking = setInterval(() => this.#tick(), TICK_MS);
+    // After what has come meanwhile is read: after a stall of our own, what is late may lie in the sockets.
+    const ticking = setInterval(() => setImmediate(() => this.#tick()), TICK_MS);
     const timer =
       forUs === undefined ? undefined : setTimeout(() => this.#end({ ended: 'time' }), forUs / 1000);
     const staying = this.#stay(stayingLives(this.#plan));

@@ -38,7 +38,7 @@ export async function runTester(options: TesterOptions): Promise<TesterSummary> 
   return new Tester(options).run();
 }
 
-/** How often gaps are looked at while nothing comes. */
+/** How often it looks for gaps that have been open for long enough. */
 const SETTLE_MS = 50;
 
 type End = 'gap' | 'stopped' | Closed;
@@ -65,7 +65,9 @@ class Tester {
     });
     client.on('sent', () => this.#sent++);
     client.on('closed', (closed) => this.#end(closed));
-    client.on('message', (message, data) => this.#guarded(() => this.#message(message, data.toString())));
+    client.on('message', (message, data) =>
+      this.#guarded(() => options.onMessage?.(this.#entered(message), data.toString())),
+    );
   }
 
   async run(): Promise<TesterSummary> {
@@ -75,7 +77,8 @@ class Tester {
       void this.#client.leave();
     };
     signal?.addEventListener('abort', stop);
-    const settling = setInterval(() => this.#guarded(() => this.#settle()), SETTLE_MS);
+    // After what has come meanwhile is read: after a stall of our own, what is late may lie in the socket.
+    const settling = setInterval(() => setImmediate(() => this.#guarded(() => this.#settle())), SETTLE_MS);
     try {
       if (signal?.aborted === true) this.#end('stopped');
       else await this.#join();
@@ -94,11 +97,6 @@ class Tester {
     await this.#client.join().catch((error: unknown) => {
       if (this.#options.signal?.aborted !== true) throw error;
     });
-  }
-
-  #message(message: ChatMessage, text: string): void {
-    this.#options.onMessage?.(this.#entered(message), text);
-    this.#settle();
   }
 
   /** Enters what is counted; a count that cannot be right comes back as a message that is not understood. */

@@ -1,6 +1,6 @@
 /** The Django Channels chat server of server/django, on a free port, started as its users do. */
 import { join } from 'node:path';
-import { type Program, ROOT, startProgram } from './programs.js';
+import { type Exit, type Program, ROOT, startProgram } from './programs.js';
 
 export interface DjangoServer extends Program {
   /** `ws://127.0.0.1:PORT` */
@@ -30,5 +30,25 @@ export async function startDjango(
     env: { REDIS_URL: redisUrl, PYTHONDONTWRITEBYTECODE: '1', ...env },
     ready,
   });
-  return { ...program, url: `ws://127.0.0.1:${program.ready[1]}` };
+  const url = `ws://127.0.0.1:${program.ready[1]}`;
+  return by === 'daphne'
+    ? { ...program, url }
+    : { ...program, url, stop: (signal) => stopUvicorn(program, signal) };
+}
+
+/**
+ * Uvicorn waits for its consumers without end, and Channels leaves one behind now and then: one that was receiving for all when
+ * its client left. Uvicorn says that it waits, and takes a second signal for it ("CTRL+C to force quit").
+ */
+async function stopUvicorn(program: Program, signal?: NodeJS.Signals): Promise<Exit> {
+  const hurrying = setInterval(() => {
+    if (!program.output().includes('Waiting for background tasks to complete')) return;
+    clearInterval(hurrying);
+    try {
+      process.kill(program.pid, 'SIGINT');
+    } catch {
+      // it has ended meanwhile
+    }
+  }, 100);
+  return program.stop(signal).finally(() => clearInterval(hurrying));
 }

@@ -224,6 +224,7 @@ it.each([
   [['swarm', '--room', 'r'], /^gaptrace: --room r: give a name and how many clients stay in it/],
   [['swarm', '--room', 'r=0'], /^gaptrace: --room r=0: give a name/],
   [['swarm', '--room', 'r=1', '--room', 'r=2'], /^gaptrace: --room r is there twice/],
+  [['swarm', '--rate', '0'], /'--rate <n>' argument '0' is invalid\. more than 0/],
   [['swarm', '--churn', '-1'], /'--churn <n>' argument '-1' is invalid/],
   [['swarm', '--lifetime', '0'], /'--lifetime <time>' argument '0' is invalid\. more than 0/],
   [['swarm', '--for', '5'], /'--for <time>' argument '5' is invalid\. '5' is not a duration/],
