@@ -1,10 +1,10 @@
 # What is done often, and all of it from a fresh clone: each target does the set-up that it needs.
 # The work is in scripts/ and package.json; this file is their index.
 .DEFAULT_GOAL := help
-.PHONY: help demo compare test check types lint rooms shell build bench setup clean
+.PHONY: help demo compare run run_daphne run_uvicorn docker_build docker_run test check types lint rooms shell build bench setup clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z_]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup ## lose a message for real and explain it (LAYER=django: on the Python original)
 	@scripts/build.sh --if-changed
@@ -14,6 +14,25 @@ compare: setup ## the same swarm over all layers, with and without churn (FOR=1m
 	@scripts/debian-packages.sh django
 	@scripts/build.sh --if-changed
 	@node dist/cli.js compare --for $(or $(FOR),30s) --only '$(ONLY)'
+
+run: setup ## the chat server in TypeScript (PORT=8000 LAYER=pubsub FLAGS='--receive reliable --processes 2')
+	@scripts/debian-packages.sh demo
+	@scripts/build.sh --if-changed
+	@scripts/run.sh typescript
+
+run_daphne: setup ## the Python original under daphne (PORT=8000 LAYER=core|pubsub|memory)
+	@scripts/debian-packages.sh django
+	@scripts/run.sh daphne
+
+run_uvicorn: setup ## the Python original under uvicorn (PORT=8000 LAYER=core|pubsub|memory)
+	@scripts/debian-packages.sh uvicorn
+	@scripts/run.sh uvicorn
+
+docker_build: ## an image with everything inside: Redis, the proxy, the chat servers
+	@scripts/docker.sh build
+
+docker_run: ## run it (PORT=8000 SERVER=daphne LATENCY=2ms)
+	@scripts/docker.sh run
 
 test: ## install what is missing, build, check, and run all tests with coverage
 	@scripts/debian-packages.sh tests

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages that are missing: debian-packages.sh tests|bench|demo|django|compiler
+# Installs the Debian packages that are missing: debian-packages.sh tests|bench|demo|django|uvicorn|container|compiler
 # As root by apt-get, without questions and without starting the services that come with them; otherwise it says what to install.
 set -eu
 
@@ -9,10 +9,12 @@ tests)
     uvicorn haproxy openssl shellcheck' ;;
 bench) packages='redis-server redis-tools haproxy' ;;
 demo) packages='redis-server' ;;
+uvicorn) packages='redis-server python3-channels-redis python3-django-channels uvicorn python3-websockets' ;;
+container) packages='redis-server python3-channels-redis python3-django-channels python3-daphne uvicorn python3-websockets' ;;
 django) packages='redis-server python3-channels-redis python3-django-channels python3-daphne' ;;
 compiler) packages='python3 make g++' ;;
 *)
-  echo 'usage: debian-packages.sh tests|bench|demo|django|compiler' >&2
+  echo 'usage: debian-packages.sh tests|bench|demo|django|uvicorn|container|compiler' >&2
   exit 2 ;;
 esac
 
