@@ -196,6 +196,12 @@ describe('a message is dropped', () => {
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
+  it('a swarm whose log cannot be written ends, with what it knows and the reason', async () => {
+    const swarm = await gaptrace('swarm', '--url', server.url, '--log', '/dev/full');
+    expect(swarm).toMatchObject({ status: 2, stdout: expect.stringMatching(/^stopped after /) });
+    expect(swarm.stderr).toMatch(/^gaptrace: cannot write \/dev\/full: ENOSPC.*\n$/);
+  });
+
   it('a swarm that is interrupted says what it knows', async () => {
     server.treat = () => [0];
     const swarm = spawn(process.execPath, [CLI, 'swarm', '--url', server.url, '--json']);
