@@ -4,10 +4,15 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const ROOMS = ['terminal', 'proxy', 'server', 'clients', 'analysis'];
+const ROOMS = ['terminal', 'proxy', 'server', 'clients', 'analysis', 'demo'];
 
 /** Names of environment variables look like codes. */
-const NOT_CODES = new Set(['GAPTRACE_TRACE', 'GAPTRACE_LOG_LEVEL', 'GAPTRACE_LOG_FORMAT']);
+const NOT_CODES = new Set([
+  'GAPTRACE_SERVER_PORT',
+  'GAPTRACE_TRACE',
+  'GAPTRACE_LOG_LEVEL',
+  'GAPTRACE_LOG_FORMAT',
+]);
 
 function codesIn(text: string): Set<string> {
   return new Set((text.match(/GAPTRACE_[A-Z_]*[A-Z]/g) ?? []).filter((code) => !NOT_CODES.has(code)));
