@@ -1,4 +1,5 @@
 /** A chat server whose Redis is not there, goes away, comes back or refuses to write; and its end. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ChatServerProgram, startChatServer } from './chat-server.js';
 import { Member } from './member.js';
@@ -33,9 +34,9 @@ const healthOf = async (url: string): Promise<number> =>
 const times = (text: string, what: RegExp): number =>
   text.split('\n').filter((line) => what.test(line)).length;
 
-describe.each(['channels-redis', 'reliable'])('receiving as %s', (receive) => {
+describe.each(['--receive channels-redis', '--receive reliable', '--layer pubsub'])('%s', (flags) => {
   it('Redis goes away and comes back empty: all are told, once in the log, and let in again', async () => {
-    server = await startChatServer('--redis', redis.url, '--receive', receive);
+    server = await startChatServer('--redis', redis.url, ...flags.split(' '));
     const pair = await talk(server.url);
     expect(await healthOf(server.url)).toBe(200);
     const { port } = redis;
@@ -97,6 +98,24 @@ it.each([
     await talk(server.url);
   },
 );
+
+it('what the layer does not take is not read: the client is held back, and nothing is lost when Redis goes on', async () => {
+  server = await startChatServer('--redis', redis.url, '--receive', 'reliable');
+  const [ann, bob] = await talk(server.url);
+  process.kill(redis.pid, 'SIGSTOP');
+  const said = 500;
+  for (let count = 0; count < said; count++) ann.say(`${count} ${'x'.repeat(64 * 1024)}`);
+  // The rest of 32 MB does not leave the client: what the kernel holds and sixteen frames in the server do.
+  let before = -1;
+  while (before !== ann.socket.bufferedAmount) {
+    before = ann.socket.bufferedAmount;
+    await sleep(300);
+  }
+  expect(before).toBeGreaterThan(8 * 1024 * 1024);
+  process.kill(redis.pid, 'SIGCONT');
+  for (let count = 0; count < said; count++)
+    expect(String(await bob.hears()).split(' ')[0]).toBe(String(count));
+});
 
 describe('the end', () => {
   it('SIGTERM: clients are told (1001), the others in the room hear of it, nothing stays in Redis', async () => {
