@@ -27,10 +27,16 @@ class Calls:
 
     def take(self, request):
         if "cancel" in request:
-            self.tasks[request["cancel"]].cancel()
+            asyncio.ensure_future(self.cancel(self.tasks[request["cancel"]]))
             return
         task = asyncio.ensure_future(self.answer(request))
         self.tasks[request["id"]] = task
+
+    async def cancel(self, task):
+        # redis-py 4.3 swallows a cancellation at times, and the task goes on: then it is cancelled again.
+        while not task.done():
+            task.cancel()
+            await asyncio.sleep(0.2)
 
     async def answer(self, request):
         answer = {"id": request["id"]}
