@@ -53,6 +53,15 @@ export class RedisConnection {
     }
   }
 
+  /** Sends commands one behind the other in one packet; a promise for the reply of each, as `send` has it. */
+  together(commands: readonly Command[]): readonly Promise<RedisReply>[] {
+    const { stream } = this.redis;
+    stream.cork();
+    const replies = commands.map((command) => this.send(command));
+    stream.uncork();
+    return replies;
+  }
+
   /** Sends commands one behind the other between MULTI and EXEC, at once; Redis does them together. */
   async transaction(commands: readonly Command[]): Promise<void> {
     const batch = this.redis.multi();

@@ -11,10 +11,12 @@ import {
   acknowledge,
   acknowledgeOne,
   backUp,
+  type Command,
   type Popped,
   pop,
   poppedOf,
   putBack,
+  type RedisReply,
   restore,
 } from './commands.js';
 import { RedisConnection } from './connection.js';
@@ -45,6 +47,8 @@ export class QueueLoop {
   #wake: (() => void) | undefined;
   #connection: RedisConnection | undefined;
   #clientId: number | undefined;
+  /** The acknowledgement that goes with the next pop. */
+  #acknowledging: { readonly command: Command; readonly identity: string } | undefined;
   /** Why an acknowledgement failed; the connection begins anew then. */
   #failed: unknown;
 
@@ -73,21 +77,29 @@ export class QueueLoop {
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
     const { pool, queue } = this.parts;
+    // In a row, since the last step that went well; and whether the operator thinks that the queue is not read.
     let failures = 0;
+    let lost = false;
     while (!signal.aborted) {
       try {
         this.#failed = undefined;
+        this.#acknowledging = undefined; // on a new connection it is restored, popped and acknowledged again
         this.#connection = await RedisConnection.open(pool.host, signal);
         this.#clientId = Number(await this.#connection.send(['CLIENT', 'ID']));
         await this.#connection.send(restore(queue));
-        if (failures > 0)
-          this.#tell('redis-back', `Redis at ${pool.host.label} is back: ${queue} is read again`);
-        failures = 0;
-        while (!signal.aborted) await this.#step(this.#connection, signal);
+        if (lost) this.#tell('redis-back', `Redis at ${pool.host.label} is back: ${queue} is read again`);
+        lost = false;
+        while (!signal.aborted) {
+          await this.#step(this.#connection, signal);
+          failures = 0;
+        }
+        await this.#settle(this.#connection);
       } catch (error) {
         failures++;
-        if (failures === 1 && !signal.aborted)
+        if (failures === 1 && !signal.aborted) {
           this.#tell('redis-lost', `${queue} is not read until Redis is back: ${messageOf(error)}`);
+          lost = true;
+        }
       }
       this.#connection?.cut();
       this.#connection = undefined;
@@ -98,10 +110,13 @@ export class QueueLoop {
 
   /** One message, or none within the pop's time. Throws when the connection should begin anew; no message is in between then. */
   async #step(connection: RedisConnection, signal: AbortSignal): Promise<void> {
-    const { queue, shared } = this.parts;
-    if (shared && !this.parts.wanted()) await this.#untilWanted(signal);
+    const { shared, wanted } = this.parts;
+    if (shared && !wanted()) {
+      await this.#settle(connection);
+      await this.#untilWanted(signal);
+    }
     if (signal.aborted) return;
-    const popped = poppedOf(await connection.send(pop(queue)));
+    const popped = poppedOf(await this.#pop(connection));
     // Empty, and every acknowledgement done: nothing that this process has handed on can come again.
     if (popped === null && this.#failed === undefined) this.#unconfirmed.clear();
     if (popped !== null) await this.#handle(connection, popped);
@@ -125,13 +140,34 @@ export class QueueLoop {
     }
     if (!known) handOn(popped.member);
     if (this.#failed !== undefined) return;
-    // Not waited for: the next pop goes out right behind it, and Redis does them in this order.
-    connection.send(shared ? acknowledgeOne(queue, popped) : acknowledge(queue)).then(
+    this.#acknowledging = {
+      command: shared ? acknowledgeOne(queue, popped) : acknowledge(queue),
+      identity,
+    };
+  }
+
+  /** The next pop, with the acknowledgement of the message before it: one packet, done by Redis in this order. */
+  #pop(connection: RedisConnection): Promise<RedisReply> {
+    if (this.#acknowledging === undefined) return connection.send(pop(this.parts.queue));
+    const { command, identity } = this.#acknowledging;
+    this.#acknowledging = undefined;
+    const [acknowledged, popped] = connection.together([command, pop(this.parts.queue)]);
+    acknowledged?.then(
       () => this.#unconfirmed.delete(identity),
       (error: unknown) => {
         this.#failed = error;
       },
     );
+    return popped as Promise<RedisReply>;
+  }
+
+  /** Sends the acknowledgement that would go with the next pop. */
+  async #settle(connection: RedisConnection): Promise<void> {
+    if (this.#acknowledging === undefined) return;
+    const { command, identity } = this.#acknowledging;
+    this.#acknowledging = undefined;
+    await connection.send(command);
+    this.#unconfirmed.delete(identity);
   }
 
   async #untilWanted(signal: AbortSignal): Promise<void> {
