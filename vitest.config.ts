@@ -6,6 +6,8 @@ export default defineConfig({
     include: ['{terminal,proxy,server,clients,analysis,demo,bench,e2e}/**/*.test.ts', '*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // A machine under load is slow: what is waited for may take as long as a test.
+    expect: { poll: { timeout: 20_000 } },
     coverage: {
       provider: 'v8',
       include: ['{terminal,proxy,server,clients,analysis}/**/*.ts'],

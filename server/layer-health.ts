@@ -82,6 +82,8 @@ export class LayerHealth {
         return;
       } catch (error) {
         failures++;
+        // A connection that was cut says nothing of Redis: the next one does.
+        if (failures === 1 && this.#why === undefined && isDown(error)) continue;
         const first = this.#why === undefined;
         this.#why = error;
         looked();
@@ -100,4 +102,8 @@ export class LayerHealth {
     await this.layer.groupAdd(PROBE_GROUP, this.#probeChannel);
     await this.layer.groupDiscard(PROBE_GROUP, this.#probeChannel);
   }
+}
+
+function isDown(error: unknown): boolean {
+  return error instanceof GaptraceError && error.code === 'GAPTRACE_LAYER_REDIS_DOWN';
 }

@@ -39,9 +39,9 @@ export class RedisConnection {
     return new RedisConnection(host, redis);
   }
 
-  /** False once it has ended, from whichever side. */
+  /** False once it has ended, from whichever side; also in the moment in which ioredis has not said so yet. */
   get alive(): boolean {
-    return this.#alive;
+    return this.#alive && this.redis.stream.writable;
   }
 
   /** Sends one command and gives its reply, texts as bytes. Rejects with GAPTRACE_LAYER_REDIS_DOWN or GAPTRACE_LAYER_REDIS_REFUSED. */
