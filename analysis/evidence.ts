@@ -2,15 +2,21 @@
  * What the judges may look at: the journeys, the connections with their closes, the holes, and the beat of single
  * connections, read from the trace when asked for. Holds no judgement but one: who was still there.
  */
-import type { Trace, TraceConnection, TraceHole } from '../proxy/trace/trace.js';
+import type { Trace, TraceConnection, TraceHole, TraceOperation } from '../proxy/trace/trace.js';
 import { type Journeys, type Mark, readJourneys } from './journey.js';
-import type { Beat } from './out-of-step.js';
+import { type Beat, type Episode, outOfStepEpisodes } from './out-of-step.js';
 import { DEFAULT_FIELDS, type PayloadFields } from './payload.js';
 import { stepOf } from './profiles/channel-layer.js';
 
 export interface Span {
   readonly fromUs: number;
   readonly toUs: number;
+}
+
+/** Every request of one connection in order, and when it was out of step. */
+export interface Conduct {
+  readonly beats: readonly Beat[];
+  readonly episodes: readonly Episode[];
 }
 
 export class Evidence {
@@ -22,7 +28,7 @@ export class Evidence {
   /** What the recorder added each way, microseconds. */
   readonly latencyUs: number;
   readonly #trace: Trace;
-  readonly #beats = new Map<number, readonly Beat[]>();
+  readonly #conduct = new Map<number, Conduct>();
 
   constructor(trace: Trace, fields: PayloadFields = DEFAULT_FIELDS) {
     this.#trace = trace;
@@ -33,40 +39,17 @@ export class Evidence {
     this.latencyUs = Number(trace.meta.get('latency_us') ?? 0);
   }
 
-  /** Every request of a connection, in order. `lostPops` are operation ids. */
-  beats(connection: number, lostPops: ReadonlySet<number>): readonly Beat[] {
-    let beats = this.#beats.get(connection);
-    if (!beats) {
-      beats = [...this.#trace.operations({ connection })]
+  /** How a connection was used. `lostPops` are operation ids, the same ones at every call: the first answer is kept. */
+  conduct(connection: number, lostPops: ReadonlySet<number>): Conduct {
+    let conduct = this.#conduct.get(connection);
+    if (!conduct) {
+      const beats = [...this.#trace.operations({ connection })]
         .sort((a, b) => a.sequence - b.sequence)
-        .map((operation) => {
-          const step = operation.transaction === null ? stepOf(operation, operation.reply) : null;
-          return {
-            id: operation.id,
-            command: operation.command,
-            requestedUs: operation.requestedUs,
-            repliedUs: operation.repliedUs,
-            flushedUs: operation.flushedUs,
-            pipelined: operation.pipelined,
-            inTransaction: operation.transaction !== null,
-            answered: operation.replyKind !== 'none',
-            receive:
-              step?.step === 'poll' && step.taken
-                ? {
-                    step: 'pop',
-                    member: step.taken.member.toString('latin1'),
-                    lost: lostPops.has(operation.id),
-                  }
-                : step?.step === 'backup'
-                  ? { step: 'backup', member: step.member.toString('latin1') }
-                  : step?.step === 'acknowledge'
-                    ? { step: 'acknowledge' }
-                    : null,
-          };
-        });
-      this.#beats.set(connection, beats);
+        .map((operation) => beatOf(operation, lostPops));
+      conduct = { beats, episodes: outOfStepEpisodes(beats) };
+      this.#conduct.set(connection, conduct);
     }
-    return beats;
+    return conduct;
   }
 
   /** Holes that could hide an operation on this queue within the span. */
@@ -128,5 +111,34 @@ export class Evidence {
     const known = this.connections.get(connection);
     if (!known?.libraryName) return null;
     return known.libraryVersion ? `${known.libraryName} ${known.libraryVersion}` : known.libraryName;
+  }
+}
+
+function beatOf(operation: TraceOperation, lostPops: ReadonlySet<number>): Beat {
+  return {
+    id: operation.id,
+    command: operation.command,
+    requestedUs: operation.requestedUs,
+    repliedUs: operation.repliedUs,
+    flushedUs: operation.flushedUs,
+    pipelined: operation.pipelined,
+    inTransaction: operation.transaction !== null,
+    answered: operation.replyKind !== 'none',
+    receive: receiveOf(operation, lostPops),
+  };
+}
+
+function receiveOf(operation: TraceOperation, lostPops: ReadonlySet<number>): Beat['receive'] {
+  const step = operation.transaction === null ? stepOf(operation, operation.reply) : null;
+  switch (step?.step) {
+    case 'poll':
+      if (!step.taken) return null;
+      return { step: 'pop', member: step.taken.member.toString('latin1'), lost: lostPops.has(operation.id) };
+    case 'backup':
+      return { step: 'backup', member: step.member.toString('latin1') };
+    case 'acknowledge':
+      return { step: 'acknowledge' };
+    default:
+      return null;
   }
 }

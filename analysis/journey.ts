@@ -75,8 +75,6 @@ export interface Journeys {
   readonly seenIn: ReadonlyMap<string, ReadonlySet<string>>;
   /** Connections that touch each queue or its backup: a hole in another's replies hides nothing of that queue. */
   readonly connectionsOf: ReadonlyMap<string, ReadonlySet<number>>;
-  /** Members not whole because they were cut when recorded. */
-  readonly cut: number;
 }
 
 /** Reads a whole trace. Memory grows with the number of messages in it. */
@@ -124,14 +122,12 @@ class JourneyBuilder {
   readonly #memberships = new Map<string, Membership[]>();
   readonly #seenIn = new Map<string, Set<string>>();
   readonly #connectionsOf = new Map<string, Set<number>>();
-  #cut = 0;
 
   constructor(fields: PayloadFields) {
     this.#fields = fields;
   }
 
   add(operation: TraceOperation, reply: Reply | null): void {
-    if (operation.requestCut) this.#cut++;
     const step = stepOf(operation, reply);
     if (step === null) return;
     switch (step.step) {
@@ -258,7 +254,6 @@ class JourneyBuilder {
       memberships: this.#memberships,
       seenIn: this.#seenIn,
       connectionsOf: this.#connectionsOf,
-      cut: this.#cut,
     };
   }
 }

@@ -7,7 +7,7 @@ import { CAUSES } from './causes/index.js';
 import type { Evidence } from './evidence.js';
 import { type Fate, fateOf, type Loss } from './fate.js';
 import type { Journey } from './journey.js';
-import { episodeOf, outOfStepEpisodes } from './out-of-step.js';
+import { episodeOf } from './out-of-step.js';
 
 export type Verdict =
   | 'delivered'
@@ -111,7 +111,7 @@ function causeOfLoss(loss: Loss, evidence: Evidence, lostPops: ReadonlySet<numbe
 }
 
 function caseOf(loss: Loss, evidence: Evidence, lostPops: ReadonlySet<number>): Case {
-  const beats = evidence.beats(loss.pop.connection, lostPops);
+  const { beats, episodes } = evidence.conduct(loss.pop.connection, lostPops);
   const popAt = beats.findIndex((beat) => beat.id === loss.pop.id);
   return {
     loss,
@@ -119,6 +119,6 @@ function caseOf(loss: Loss, evidence: Evidence, lostPops: ReadonlySet<number>): 
     after: beats
       .slice(popAt + 1)
       .filter((beat) => beat.requestedUs > (loss.pop.repliedUs ?? loss.pop.requestedUs)),
-    episode: episodeOf(outOfStepEpisodes(beats), loss.pop.id),
+    episode: episodeOf(episodes, loss.pop.id),
   };
 }

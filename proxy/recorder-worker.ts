@@ -69,7 +69,9 @@ class RecorderWorker {
   abandon(): void {
     try {
       this.#database.close();
-    } catch {}
+    } catch {
+      // What made the recording fail is reported already; it may well stop a close too.
+    }
     this.#lock.release();
   }
 

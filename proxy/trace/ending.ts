@@ -40,8 +40,9 @@ function noEndMarker(fromUs: number) {
 /** One file, readable anywhere, also where nothing can be written: the WAL is folded in, if nobody reads just now. */
 export function foldInto(database: Database.Database): void {
   database.pragma('wal_checkpoint(TRUNCATE)');
-  // With a reader attached this is SQLITE_BUSY, and the file stays in WAL mode: whole all the same.
   try {
     database.pragma('journal_mode = DELETE');
-  } catch {}
+  } catch {
+    // SQLITE_BUSY while a reader is attached: the file stays in WAL mode, whole all the same.
+  }
 }
