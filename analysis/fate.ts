@@ -58,7 +58,7 @@ export function fateOf(journey: Journey, evidence: Evidence): Fate {
 
 function afterPop(journey: Journey, pop: Mark, queue: QueueHistory, evidence: Evidence): Fate {
   const poppedUs = pop.repliedUs ?? pop.requestedUs;
-  const backup = journey.backups.find((mark) => mark.requestedUs >= poppedUs);
+  const backup = journey.backups.find((mark) => mark.id === pop.id || mark.requestedUs >= poppedUs);
   if (!backup) return withoutBackup(journey, pop, queue, evidence);
   const acknowledgement =
     journey.acknowledgements.find((mark) => mark.requestedUs >= backup.requestedUs) ??

@@ -39,9 +39,9 @@ export interface Journey {
   readonly enqueues: Enqueue[];
   /** Polls that brought it, in the order of their replies. */
   readonly pops: Mark[];
-  /** ZADD I m, on any connection. */
+  /** ZADD I m, on any connection; or the pop itself, where a script does both. */
   readonly backups: Mark[];
-  /** ZPOPMIN I that took it out of the backup. */
+  /** ZPOPMIN I that took it out of the backup, or a ZREM that names it. */
   readonly acknowledgements: Mark[];
 }
 
@@ -151,10 +151,13 @@ class JourneyBuilder {
       case 'acknowledge': {
         const queue = this.#queue(step.queue, operation);
         const mark = markOf(operation, `${step.queue}$inflight`);
-        if (step.member) this.#journey(step.queue, step.member).acknowledgements.push(mark);
-        else if (reply === null) queue.openAcknowledgements.push(mark);
+        for (const member of step.members) this.#journey(step.queue, member).acknowledgements.push(mark);
+        if (step.members.length === 0 && reply === null) queue.openAcknowledgements.push(mark);
         return;
       }
+      case 'take':
+        this.#taken(operation, step);
+        return;
       case 'join':
       case 'leave': {
         if (reply?.kind === 'error') return;
@@ -203,6 +206,19 @@ class JourneyBuilder {
     }
     if (step.taken)
       this.#journey(step.taken.queue, step.taken.member).pops.push(markOf(operation, step.taken.queue));
+  }
+
+  /** One script pops and backs up: the same operation is both for each member. */
+  #taken(operation: TraceOperation, step: Extract<Step, { step: 'take' }>): void {
+    const queue = this.#queue(step.queue, operation);
+    const mark = markOf(operation, step.queue);
+    queue.receives.push(mark);
+    if (operation.replyKind === 'array' && step.members.length === 0) queue.emptyPolls.push(mark);
+    for (const member of step.members) {
+      const journey = this.#journey(step.queue, member);
+      journey.pops.push(mark);
+      journey.backups.push(mark);
+    }
   }
 
   #queue(name: string, operation: TraceOperation): QueueHistory {

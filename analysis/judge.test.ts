@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { analyze } from './analyze.js';
 import { Evidence } from './evidence.js';
 import { judgeAll } from './judge.js';
-import { GROUP, memberOf, PROCESS, ScriptedTrace } from './testing/scripted-trace.js';
+import { GROUP, integer, memberOf, PROCESS, QUEUE, ScriptedTrace } from './testing/scripted-trace.js';
 
 const ANNA = `${PROCESS}anna`;
 const BERT = `${PROCESS}bert`;
@@ -304,5 +304,30 @@ describe('a finding', () => {
     expect(finding?.operations[0]?.implied).toHaveLength(2);
     expect(finding?.explanation).toContain('says it is redis-py 5.2.1');
     expect(finding?.explanation).toContain('2 ms of latency each way');
+  });
+});
+
+describe('the reliable receive', () => {
+  it('a message that a script popped and backed up at once is delivered when it is acknowledged by name', () => {
+    const trace = healthy();
+    const first = sendTo(trace, 1000, 10);
+    const second = sendTo(trace, 1001, 11);
+    trace.poll(1002, 3, first);
+    trace.backup(1004, 3, first);
+    trace.take(1004, 3, [second], { pipelined: true });
+    trace.request(1006, 3, ['ZREM', `${QUEUE}$inflight`, first, second], integer(2));
+    trace.take(1006, 3, [], { pipelined: true });
+    expect(verdictOf(trace, 10)).toMatchObject({ verdict: 'delivered' });
+    expect(verdictOf(trace, 11)).toMatchObject({ verdict: 'delivered' });
+  });
+
+  it('is not lost with its connection: it was backed up before anybody could have read it', () => {
+    const trace = healthy();
+    const message = sendTo(trace, 1000, 10);
+    trace.take(1002, 3, [message]);
+    trace.disconnect(1004, 3);
+    trace.restore(1010, 4);
+    trace.receive(1020, 4, message);
+    expect(verdictOf(trace)).toMatchObject({ verdict: 'redelivered-late' });
   });
 });

@@ -31,6 +31,15 @@ describe('scripts are known by their shape', () => {
     expect(step([command, 'x', '0', QUEUE, `${QUEUE}$inflight`])).toEqual({ step: 'restore', queue: QUEUE });
   });
 
+  it.each(['EVAL', 'EVALSHA'])('%s: taking what waits, backed up in the same moment', (command) => {
+    const take = [command, 'x', '2', QUEUE, `${QUEUE}$inflight`, '100'];
+    const other = memberOf('anna', 2);
+    const scored = array(bulk(member), bulk('1.5'), bulk(other), bulk('1.6'));
+    expect(step(take, scored)).toEqual({ step: 'take', queue: QUEUE, members: [member, other] });
+    expect(step(take, array())).toEqual({ step: 'take', queue: QUEUE, members: [] });
+    expect(step(take)).toEqual({ step: 'take', queue: QUEUE, members: [] });
+  });
+
   it.each([
     ['another script without keys', ['EVAL', 'x', '0', 'a', 'b']],
     ['a lock of another library', ['EVALSHA', 'x', '1', 'lock', 'token']],
@@ -86,12 +95,21 @@ describe('plain commands', () => {
       expect(step(['ZPOPMIN', `${QUEUE}$inflight`], reply)).toEqual({
         step: 'acknowledge',
         queue: QUEUE,
-        member,
+        members: [member],
       });
     expect(step(['ZPOPMIN', `${QUEUE}$inflight`], array())).toEqual({
       step: 'acknowledge',
       queue: QUEUE,
-      member: null,
+      members: [],
+    });
+  });
+
+  it('an acknowledgement by name', () => {
+    const other = memberOf('anna', 2);
+    expect(step(['ZREM', `${QUEUE}$inflight`, member, other], integer(2))).toEqual({
+      step: 'acknowledge',
+      queue: QUEUE,
+      members: [member, other],
     });
   });
 

@@ -7,6 +7,7 @@
  *   group_send   EVAL script n K… member… capacity… now expiry      one member and one capacity per queue
  *   send         ZADD K score member
  *   receive      EVAL script 0 K I  (restore)   BZPOPMIN K timeout   ZADD I score member (backup)   ZPOPMIN I (acknowledge)
+ *   take         EVAL script 2 K I n    (gaptrace's reliable receive: what waits, popped and backed up by one script; acknowledged by ZREM I member…)
  *   group_add    ZADD <prefix>:group:<name> score channel            group_discard: ZREM
  *
  * Source: channels_redis/core.py, and the captures in examples/. Names of keys and channels are text; where one is not
@@ -37,9 +38,10 @@ export type Step =
       readonly queues: readonly string[];
       readonly taken: { readonly queue: string; readonly member: Buffer } | null;
     }
+  | { readonly step: 'take'; readonly queue: string; readonly members: readonly Buffer[] }
   | { readonly step: 'restore'; readonly queue: string }
   | { readonly step: 'backup'; readonly queue: string; readonly member: Buffer }
-  | { readonly step: 'acknowledge'; readonly queue: string; readonly member: Buffer | null }
+  | { readonly step: 'acknowledge'; readonly queue: string; readonly members: readonly Buffer[] }
   | { readonly step: 'join' | 'leave'; readonly group: string; readonly channel: string }
   | { readonly step: 'members'; readonly group: string; readonly channels: readonly string[] };
 
@@ -86,7 +88,7 @@ export function stepOf(operation: TraceOperation, reply: Reply | null): Step | n
   switch (operation.command) {
     case 'EVAL':
     case 'EVALSHA':
-      return scriptStep(args);
+      return scriptStep(args, reply);
     case 'ZADD':
       return zaddStep(args);
     case 'BZPOPMIN': {
@@ -101,10 +103,12 @@ export function stepOf(operation: TraceOperation, reply: Reply | null): Step | n
     case 'ZPOPMIN': {
       const key = args[1] && nameOf(args[1]);
       if (!key?.endsWith(BACKUP_SUFFIX)) return null;
-      return { step: 'acknowledge', queue: key.slice(0, -BACKUP_SUFFIX.length), member: firstPopped(reply) };
+      return { step: 'acknowledge', queue: key.slice(0, -BACKUP_SUFFIX.length), members: firstPopped(reply) };
     }
     case 'ZREM': {
       const key = args[1] && nameOf(args[1]);
+      if (key?.endsWith(BACKUP_SUFFIX))
+        return { step: 'acknowledge', queue: key.slice(0, -BACKUP_SUFFIX.length), members: args.slice(2) };
       if (!key || !isGroup(key) || !args[2]) return null;
       return { step: 'leave', group: key, channel: nameOf(args[2]) };
     }
@@ -123,7 +127,7 @@ function isGroup(key: string): boolean {
   return key.includes(':group:');
 }
 
-function scriptStep(args: readonly Buffer[]): Step | null {
+function scriptStep(args: readonly Buffer[], reply: Reply | null): Step | null {
   const count = Number(args[2]?.toString('latin1'));
   if (!Number.isInteger(count) || count < 0) return null;
   const keys = args.slice(3, 3 + count).map(nameOf);
@@ -133,6 +137,8 @@ function scriptStep(args: readonly Buffer[]): Step | null {
     if (argv.length !== 2 || queue === undefined || backup !== queue + BACKUP_SUFFIX) return null;
     return { step: 'restore', queue };
   }
+  if (count === 2 && argv.length === 1 && keys[1] === keys[0] + BACKUP_SUFFIX)
+    return { step: 'take', queue: keys[0] as string, members: everySecond(reply) };
   // One member and one capacity per queue, then now and expiry: the shape that no other script of the layer has.
   if (keys.length !== count || argv.length !== 2 * count + 2 || !keys.every(isProcessQueue)) return null;
   const numbers = argv.slice(count).map((bytes) => Number(bytes.toString('latin1')));
@@ -173,9 +179,15 @@ function bytesOf(key: Reply | undefined, member: Reply | undefined): readonly [B
 }
 
 /** ZPOPMIN answers [member, score], or [[member, score]] in RESP3 when asked for a count. */
-function firstPopped(reply: Reply | null): Buffer | null {
-  if (reply?.kind !== 'array') return null;
+function firstPopped(reply: Reply | null): readonly Buffer[] {
+  if (reply?.kind !== 'array') return [];
   const first = reply.items[0];
-  if (first?.kind === 'array') return first.items[0]?.kind === 'bulk' ? first.items[0].bytes : null;
-  return first?.kind === 'bulk' ? first.bytes : null;
+  const member = first?.kind === 'array' ? first.items[0] : first;
+  return member?.kind === 'bulk' ? [member.bytes] : [];
+}
+
+/** The members of [member, score, member, score, …], which is how a script hands on what ZPOPMIN gave it. */
+function everySecond(reply: Reply | null): readonly Buffer[] {
+  if (reply?.kind !== 'array') return [];
+  return reply.items.flatMap((item, at) => (at % 2 === 0 && item.kind === 'bulk' ? [item.bytes] : []));
 }

@@ -116,6 +116,13 @@ export class ScriptedTrace implements Trace {
     );
   }
 
+  /** What waits, popped and backed up by one script: gaptrace's reliable receive. */
+  take(atMs: number, connection: number, members: readonly Buffer[], timing: Timing = {}) {
+    const args = ['EVAL', 'take', '2', QUEUE, `${QUEUE}$inflight`, '100'];
+    const reply = array(...members.flatMap((member) => [bulk(member), bulk('1.5')]));
+    return this.request(atMs, connection, args, reply, timing);
+  }
+
   /** A whole receive step in good health, 10 ms long: restore, poll, backup, acknowledge. */
   receive(atMs: number, connection: number, member: Buffer): void {
     this.restore(atMs, connection);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { flushAll, poppedOf, restore } from './commands.js';
+import { flushAll, poppedOf, restore, takenOf } from './commands.js';
 
 // The commands beside those of the real channels_redis: e2e/same-commands.test.ts.
 describe('what a pop has brought', () => {
@@ -13,6 +13,21 @@ describe('what a pop has brought', () => {
 
   it('is nothing when its time was over', () => {
     expect(poppedOf(null)).toBeNull();
+  });
+});
+
+describe('what taking has brought', () => {
+  it('is each member with its score, in order', () => {
+    const [a, b] = [Buffer.from('a'), Buffer.from('b')];
+    expect(takenOf([a, Buffer.from('1.5'), b, Buffer.from('2')])).toEqual([
+      { member: a, score: 1.5 },
+      { member: b, score: 2 },
+    ]);
+  });
+
+  it('is nothing where nothing waited', () => {
+    expect(takenOf([])).toEqual([]);
+    expect(takenOf(null)).toEqual([]);
   });
 });
 

@@ -4,7 +4,7 @@
  *
  * Source: channels_redis/core.py. The proxy's reading of the same is in analysis/profiles/channel-layer.ts.
  */
-import { FLUSH, GROUP_SEND, RESTORE } from './scripts.js';
+import { FLUSH, GROUP_SEND, RESTORE, TAKE } from './scripts.js';
 
 /** A command and its arguments. */
 export type Command = readonly [name: string, ...args: readonly (string | Uint8Array | number)[]];
@@ -71,16 +71,25 @@ export const backUp = (queue: string, { member, score }: Popped): Command => [
 ];
 /** Takes the oldest message out of the backup: channels_redis' way, right where one process at a time reads the queue. */
 export const acknowledge = (queue: string): Command => ['ZPOPMIN', backupOf(queue)];
-/** Takes this message out of the backup, where others have theirs in it too. Not a command of channels_redis. */
-export const acknowledgeOne = (queue: string, { member }: Popped): Command => [
+/** Takes these messages out of the backup, and no others that are in it. Not a command of channels_redis. */
+export const acknowledgeThese = (queue: string, popped: readonly Popped[]): Command => [
   'ZREM',
   backupOf(queue),
-  member,
+  ...popped.map(({ member }) => member),
+];
+/** Takes what waits in a queue, and backs it up in the same moment. Not a command of channels_redis. */
+export const take = (queue: string, atMost: number): Command => [
+  'EVAL',
+  TAKE,
+  2,
+  queue,
+  backupOf(queue),
+  atMost,
 ];
 /** Puts a popped message back for others to read; to be done together. Not commands of channels_redis. */
 export const putBack = (queue: string, popped: Popped): readonly Command[] => [
   ['ZADD', queue, popped.score, popped.member],
-  acknowledgeOne(queue, popped),
+  acknowledgeThese(queue, [popped]),
 ];
 
 export interface Popped {
@@ -93,6 +102,17 @@ export function poppedOf(reply: RedisReply): Popped | null {
   if (!Array.isArray(reply)) return null;
   const [, member, score] = reply as readonly RedisReply[];
   return Buffer.isBuffer(member) ? { member, score: Number(String(score)) } : null;
+}
+
+/** What `take` has brought, the oldest first. */
+export function takenOf(reply: RedisReply): readonly Popped[] {
+  if (!Array.isArray(reply)) return [];
+  const taken: Popped[] = [];
+  for (let at = 0; at + 1 < reply.length; at += 2) {
+    const member = (reply as readonly RedisReply[])[at];
+    if (Buffer.isBuffer(member)) taken.push({ member, score: Number(String(reply[at + 1])) });
+  }
+  return taken;
 }
 
 // All of it

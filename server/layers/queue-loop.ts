@@ -4,12 +4,15 @@
  * Nothing ends it but `stop`: when Redis goes away it tries again, longer apart each time, and says so once. A popped message
  * is handed on whatever becomes of the connection, because it may be the only copy. One that Redis may still hold as
  * not acknowledged is remembered by its random bytes, so that it is not handed on again when it is restored.
+ *
+ * Only waiting takes a pop that may block. What has come in behind the popped message is taken in bunches, by a script that backs it up in the
+ * same moment, each bunch together with the acknowledgement of the one before. So one round trip serves as many messages as came
+ * during the last one, and a busy process keeps up however long its round trips are.
  */
 import { messageOf } from '../../terminal/errors.js';
 import { backOff, pause } from './backoff.js';
 import {
-  acknowledge,
-  acknowledgeOne,
+  acknowledgeThese,
   backUp,
   type Command,
   type Popped,
@@ -18,12 +21,16 @@ import {
   putBack,
   type RedisReply,
   restore,
+  take,
+  takenOf,
 } from './commands.js';
 import { RedisConnection } from './connection.js';
 import { RANDOM_BYTES } from './message.js';
 import type { LayerSettings } from './options.js';
 import type { RedisPool } from './pool.js';
 
+/** Messages in one bunch: so many are handed on in one go. */
+const BUNCH = 100;
 /** How long `stop` waits for a pop to end before it cuts the connection, in ms. */
 const PATIENCE_MS = 1_000;
 
@@ -47,8 +54,8 @@ export class QueueLoop {
   #wake: (() => void) | undefined;
   #connection: RedisConnection | undefined;
   #clientId: number | undefined;
-  /** The acknowledgement that goes with the next pop. */
-  #acknowledging: { readonly command: Command; readonly identity: string } | undefined;
+  /** Handed on and backed up, to be acknowledged with the next command. */
+  #unacknowledged: readonly Popped[] = [];
   /** Why an acknowledgement failed; the connection begins anew then. */
   #failed: unknown;
 
@@ -83,7 +90,7 @@ export class QueueLoop {
     while (!signal.aborted) {
       try {
         this.#failed = undefined;
-        this.#acknowledging = undefined; // on a new connection it is restored, popped and acknowledged again
+        this.#unacknowledged = []; // on a new connection they are restored, popped and acknowledged again
         this.#connection = await RedisConnection.open(pool.host, signal);
         this.#clientId = Number(await this.#connection.send(['CLIENT', 'ID']));
         await this.#connection.send(restore(queue));
@@ -116,7 +123,7 @@ export class QueueLoop {
       await this.#untilWanted(signal);
     }
     if (signal.aborted) return;
-    const popped = poppedOf(await this.#pop(connection));
+    const popped = poppedOf(await this.#acknowledgeAnd(connection, pop(this.parts.queue)));
     // Empty, and every acknowledgement done: nothing that this process has handed on can come again.
     if (popped === null && this.#failed === undefined) this.#unconfirmed.clear();
     if (popped !== null) await this.#handle(connection, popped);
@@ -124,50 +131,82 @@ export class QueueLoop {
   }
 
   async #handle(connection: RedisConnection, popped: Popped): Promise<void> {
-    const { queue, shared, wanted, handOn } = this.parts;
-    const identity = popped.member.toString('latin1', 0, RANDOM_BYTES);
-    const known = this.#unconfirmed.has(identity);
-    this.#unconfirmed.add(identity);
+    const { queue, shared, wanted } = this.parts;
+    const back = backUp(queue, popped);
+    if (!shared) {
+      this.#handOn(popped);
+      await this.#take(connection, back, [popped]);
+      return;
+    }
+    const known = this.#unconfirmed.has(identityOf(popped));
     try {
-      await connection.send(backUp(queue, popped));
-      if (shared && !known && !wanted()) {
+      await connection.send(back);
+      if (!known && !wanted()) {
         await connection.transaction(putBack(queue, popped));
-        this.#unconfirmed.delete(identity);
         return;
       }
     } catch (error) {
       this.#failed = error;
     }
-    if (!known) handOn(popped.member);
-    if (this.#failed !== undefined) return;
-    this.#acknowledging = {
-      command: shared ? acknowledgeOne(queue, popped) : acknowledge(queue),
-      identity,
-    };
+    this.#handOn(popped);
+    if (this.#failed === undefined) this.#unacknowledged = [popped];
   }
 
-  /** The next pop, with the acknowledgement of the message before it: one packet, done by Redis in this order. */
-  #pop(connection: RedisConnection): Promise<RedisReply> {
-    if (this.#acknowledging === undefined) return connection.send(pop(this.parts.queue));
-    const { command, identity } = this.#acknowledging;
-    this.#acknowledging = undefined;
-    const [acknowledged, popped] = connection.together([command, pop(this.parts.queue)]);
+  /** Bunch after bunch, until nothing waits in the queue. `command` goes ahead, for the messages `handedOn`. */
+  async #take(connection: RedisConnection, command: Command, handedOn: readonly Popped[]): Promise<void> {
+    const { queue } = this.parts;
+    const { signal } = this.#stopping;
+    try {
+      const [, reply] = await Promise.all(connection.together([command, take(queue, BUNCH)]));
+      let bunch = takenOf(reply as RedisReply);
+      this.#unacknowledged = [...handedOn, ...bunch];
+      for (const taken of bunch) this.#handOn(taken);
+      while (bunch.length > 0 && this.#failed === undefined && !signal.aborted) {
+        bunch = takenOf(await this.#acknowledgeAnd(connection, take(queue, BUNCH)));
+        this.#unacknowledged = bunch;
+        for (const taken of bunch) this.#handOn(taken);
+      }
+    } catch (error) {
+      this.#failed = error;
+    }
+  }
+
+  #handOn(popped: Popped): void {
+    const identity = identityOf(popped);
+    if (this.#unconfirmed.has(identity)) return;
+    this.#unconfirmed.add(identity);
+    this.parts.handOn(popped.member);
+  }
+
+  /** The next command, with the acknowledgement of the messages before it: one packet, done by Redis in this order. */
+  #acknowledgeAnd(connection: RedisConnection, command: Command): Promise<RedisReply> {
+    const confirmed = this.#unacknowledged;
+    if (confirmed.length === 0) return connection.send(command);
+    this.#unacknowledged = [];
+    const [acknowledged, reply] = connection.together([
+      acknowledgeThese(this.parts.queue, confirmed),
+      command,
+    ]);
     acknowledged?.then(
-      () => this.#unconfirmed.delete(identity),
+      () => this.#confirm(confirmed),
       (error: unknown) => {
         this.#failed = error;
       },
     );
-    return popped as Promise<RedisReply>;
+    return reply as Promise<RedisReply>;
   }
 
-  /** Sends the acknowledgement that would go with the next pop. */
+  /** Sends the acknowledgement that would go with the next command. */
   async #settle(connection: RedisConnection): Promise<void> {
-    if (this.#acknowledging === undefined) return;
-    const { command, identity } = this.#acknowledging;
-    this.#acknowledging = undefined;
-    await connection.send(command);
-    this.#unconfirmed.delete(identity);
+    const confirmed = this.#unacknowledged;
+    if (confirmed.length === 0) return;
+    this.#unacknowledged = [];
+    await connection.send(acknowledgeThese(this.parts.queue, confirmed));
+    this.#confirm(confirmed);
+  }
+
+  #confirm(confirmed: readonly Popped[]): void {
+    for (const popped of confirmed) this.#unconfirmed.delete(identityOf(popped));
   }
 
   async #untilWanted(signal: AbortSignal): Promise<void> {
@@ -181,4 +220,9 @@ export class QueueLoop {
   #tell(event: 'redis-lost' | 'redis-back', message: string): void {
     this.parts.settings.notice({ event, level: event === 'redis-lost' ? 'warn' : 'info', message });
   }
+}
+
+/** Two equal messages differ in these bytes. */
+function identityOf({ member }: Popped): string {
+  return member.toString('latin1', 0, RANDOM_BYTES);
 }

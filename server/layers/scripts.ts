@@ -1,6 +1,6 @@
 /**
- * The three Lua scripts of the core layer, by our own text. What counts on the wire is their shape, which is that of channels_redis
- * 4.0: which keys and arguments they take in which order, what they do to which key, and what they return. They are sent whole, with EVAL.
+ * The Lua scripts of the core layer, by our own text. What counts on the wire is their shape, which is (TAKE's excepted) that of
+ * channels_redis 4.0: which keys and arguments they take in which order, what they do to which key, and what they return. They are sent whole, with EVAL.
  */
 
 /**
@@ -28,6 +28,18 @@ for i = 1, #held, 2 do
   redis.call('ZADD', ARGV[1], held[i + 1], held[i])
 end
 redis.call('DEL', ARGV[2])
+`;
+
+/**
+ * Moves the oldest members of a queue into its backup and returns them, each followed by its score: what is on its way
+ * to a connection that breaks is not lost. Not a script of channels_redis. KEYS: the queue, its backup. ARGV: how many at most.
+ */
+export const TAKE = `
+local taken = redis.call('ZPOPMIN', KEYS[1], ARGV[1])
+for i = 1, #taken, 2 do
+  redis.call('ZADD', KEYS[2], taken[i + 1], taken[i])
+end
+return taken
 `;
 
 /** Deletes every key whose name matches the pattern, some thousand at a time, for Lua's stack is small. ARGV: the pattern. */
