@@ -10,10 +10,10 @@ demo: setup ## lose a message for real and explain it (LAYER=django: on the Pyth
 	@scripts/build.sh --if-changed
 	@scripts/demo.sh $(or $(LAYER),gaptrace)
 
-compare: setup ## the same swarm over all layers, with and without churn (FOR=1m ONLY=reliable)
+compare: setup ## the same swarm over all layers, with and without churn (FOR=1m RATE=10 ONLY=reliable)
 	@scripts/debian-packages.sh django
 	@scripts/build.sh --if-changed
-	@node dist/cli.js compare --for $(or $(FOR),30s) --only '$(ONLY)'
+	@node dist/cli.js compare --for $(or $(FOR),30s) --rate $(or $(RATE),10) --only '$(ONLY)'
 
 run: setup ## the chat server in TypeScript (PORT=8000 LAYER=pubsub FLAGS='--receive reliable --processes 2')
 	@scripts/debian-packages.sh demo

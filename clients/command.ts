@@ -203,7 +203,7 @@ function parseRate(text: string): number {
   return rate;
 }
 
-function parseRateOfSwarm(text: string): number {
+export function parseRateOfSwarm(text: string): number {
   const rate = parseRate(text);
   if (rate === 0) throw new RangeError('more than 0: a silent swarm cannot miss anything');
   return rate;

@@ -1,5 +1,7 @@
 /** `gaptrace demo` and `gaptrace compare` on the command line. */
 import { type Command, Option } from 'commander';
+import { parseRateOfSwarm } from '../clients/command.js';
+import { SWARM_DEFAULTS } from '../clients/swarm.js';
 import { progressLine } from '../clients/swarm-report.js';
 import { parseDuration } from '../terminal/duration.js';
 import { GaptraceError } from '../terminal/errors.js';
@@ -76,6 +78,7 @@ async function demo(options: DemoOptions): Promise<void> {
 
 interface CompareCommandOptions {
   readonly for: number;
+  readonly rate: number;
   readonly seed: number;
   readonly latency: number;
   readonly only?: string;
@@ -89,6 +92,7 @@ export function registerCompare(program: Command): void {
       'the same seeded swarm over one channel layer after another, with and without churn: who loses messages',
     )
     .option('--for <time>', 'how long each swarm goes on', argument(parseDuration), 30_000_000)
+    .option('--rate <n>', 'messages a second of each client', argument(parseRateOfSwarm), SWARM_DEFAULTS.rate)
     .option('--seed <n>', 'the same seed, the same comings and goings', argument(Number), 1)
     .option(
       '--latency <time>',
@@ -125,6 +129,7 @@ async function runCompare(options: CompareCommandOptions): Promise<void> {
   const runs = compare({
     contenders,
     forUs: options.for,
+    rate: options.rate,
     seed: options.seed,
     latencyUs: latency,
     signal: stop.signal,

@@ -29,6 +29,8 @@ export interface CompareOptions {
   readonly contenders: readonly Contender[];
   /** How long each swarm goes on, microseconds. */
   readonly forUs: number;
+  /** Messages a second of each client. */
+  readonly rate: number;
   readonly seed: number;
   readonly latencyUs: number;
   readonly signal: AbortSignal;
@@ -83,7 +85,7 @@ export async function* compare(options: CompareOptions): AsyncGenerator<Compared
 }
 
 async function one(contender: Contender, options: CompareOptions): Promise<SwarmSummary> {
-  const { forUs, seed, latencyUs, signal, onProgress } = options;
+  const { forUs, rate, seed, latencyUs, signal, onProgress } = options;
   const directory = mkdtempSync(join(tmpdir(), 'gaptrace-compare-'));
   const stack = new Stack();
   try {
@@ -102,6 +104,7 @@ async function one(contender: Contender, options: CompareOptions): Promise<Swarm
       lifetimeUs: LIFETIME_US,
       ...(contender.rooms ? { rooms: contender.rooms } : {}),
       forUs,
+      rate,
       seed,
       signal,
       onProgress: (progress) => onProgress?.(contender, progress),

@@ -5,6 +5,7 @@
  * others, and only then is its `receive` cancelled. Everything that is drawn is drawn from the seed.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { randomStream } from '../clients/random.js';
 import type { ChannelLayer as FullLayer } from '../server/layers/layer.js';
 
 /** What the real Python layer can do too. */
@@ -38,7 +39,7 @@ export async function churn(
   sender: ChannelLayer,
   options: ChurnOptions,
 ): Promise<ChurnResult> {
-  const random = generator(options.seed);
+  const random = randomStream(options.seed, 'churn');
   const channels = await Promise.all(
     Array.from({ length: options.stable }, async () => {
       const channel = await layer.newChannel();
@@ -98,15 +99,4 @@ async function comeAndGo(layer: ChannelLayer, stayMs: number, announce: boolean)
   if (announce) await layer.groupSend('churn', { type: 'disconnect', channel });
   leaving.abort();
   await reading;
-}
-
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
-function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
