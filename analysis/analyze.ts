@@ -5,9 +5,11 @@ import type { ClientLog } from '../clients/gap-report.js';
 import type { Trace } from '../proxy/trace/trace.js';
 import { Evidence } from './evidence.js';
 import { absentFinding, type Finding, findingOf } from './finding.js';
-import { type Judgement, judgeAll, type Verdict } from './judge.js';
+import { Judge, type JudgedJourney } from './judge.js';
+import type { Judgement } from './judgement.js';
 import { DEFAULT_FIELDS, type PayloadFields } from './payload.js';
 import { type Asked, absenceOf, askedByGaps, MessageIndex, unknownSender } from './question.js';
+import { isLoss, type Verdict, worst } from './verdict.js';
 
 export type Question =
   | { readonly ask: 'gaps'; readonly log: ClientLog }
@@ -35,25 +37,15 @@ export interface Analysis {
   readonly findings: readonly Finding[];
 }
 
-/** Verdicts, worst first: of several queues the worst speaks for a message in the summary. */
-const WORST_FIRST: readonly Verdict[] = [
-  'lost',
-  'never-sent',
-  'rejected',
-  'indeterminate',
-  'in-flight',
-  'redelivered-late',
-  'recipients-left',
-  'delivered',
-];
 const SUMMARY: readonly Verdict[] = ['delivered', 'lost', 'indeterminate'];
 
 /** Throws GaptraceError GAPTRACE_SENDER when none of the senders asked about is in the trace. */
 export function analyze(trace: Trace, question: Question, fields: PayloadFields = DEFAULT_FIELDS): Analysis {
   const evidence = new Evidence(trace, fields);
-  const judgements = judgeAll(evidence);
+  const judge = new Judge(evidence);
+  const judgements = judge.all();
   const index = new MessageIndex(judgements);
-  const { findings, verdicts } = answer(question, { judgements, index, evidence, trace });
+  const { findings, verdicts } = answer(question, { judge, judgements, index, evidence, trace });
   const summary: Record<string, number> = Object.fromEntries(SUMMARY.map((verdict) => [verdict, 0]));
   for (const verdict of verdicts) summary[verdict] = (summary[verdict] ?? 0) + 1;
   const redacted = evidence.holes.filter(({ reason }) => reason === 'redacted').length;
@@ -74,17 +66,10 @@ export function analyze(trace: Trace, question: Question, fields: PayloadFields 
   };
 }
 
-/** 1: loss found; 3: nothing lost for certain, but something undecided; 0: nothing lost. */
-export function exitStatusOf({ findings }: Pick<Analysis, 'findings'>): 0 | 1 | 3 {
-  const verdicts = findings.map(({ verdict }) => verdict);
-  if (verdicts.some((verdict) => verdict === 'lost' || verdict === 'never-sent' || verdict === 'rejected'))
-    return 1;
-  return verdicts.some((verdict) => verdict === 'indeterminate' || verdict === 'in-flight') ? 3 : 0;
-}
-
 interface Material {
-  readonly judgements: readonly Judgement[];
-  readonly index: MessageIndex;
+  readonly judge: Judge;
+  readonly judgements: readonly JudgedJourney[];
+  readonly index: MessageIndex<JudgedJourney>;
   readonly evidence: Evidence;
   readonly trace: Trace;
 }
@@ -103,7 +88,7 @@ function answer(question: Question, material: Material): Answer {
       const { sender, count } = question;
       const asked = { sender, count, room: null, reportedBy: [], neverCame: false, noticedUs: null };
       const findings = findingsOf(asked, material, false);
-      return { findings, verdicts: [worst(findings)] };
+      return { findings, verdicts: [worst(findings.map(({ verdict }) => verdict))] };
     }
     case 'gaps':
       return everyGap(question.log, material);
@@ -112,8 +97,8 @@ function answer(question: Question, material: Material): Answer {
 
 function everyLoss({ judgements, evidence, trace }: Material): Answer {
   const findings = judgements
-    .filter(({ verdict }) => verdict === 'lost' || verdict === 'rejected' || verdict === 'indeterminate')
-    .map((judgement) => findingOf(null, judgement, judgement, evidence, trace))
+    .filter(({ verdict }) => isLoss(verdict) || verdict === 'indeterminate')
+    .map((judgement) => findingOf(null, judgement, evidence, trace))
     .sort((a, b) => (a.operations.at(-1)?.requested_us ?? 0) - (b.operations.at(-1)?.requested_us ?? 0));
   return { findings, verdicts: judgements.map(({ verdict }) => verdict) };
 }
@@ -132,33 +117,36 @@ function everyGap(log: ClientLog, material: Material): Answer {
     if (missed.has(message)) continue;
     const [sender, count] = JSON.parse(message) as [string, number];
     const judged = index.find(sender, count);
-    if (judged.length > 0) verdicts.push(worst(judged));
+    if (judged.length > 0) verdicts.push(speaker(judged).verdict);
   }
   return { findings, verdicts };
 }
 
 /** The findings on one message: one a queue that lost it; else one, that says the most. `missed`: a client says it did not get it. */
 function findingsOf(asked: Asked, material: Material, missed: boolean): Finding[] {
-  const { index, evidence, trace } = material;
-  const judged = index.find(asked.sender, asked.count);
-  if (judged.length === 0) return [absentFinding(asked, absence(asked, material, missed), evidence)];
-  const lost = judged.filter(({ verdict }) => verdict === 'lost' || verdict === 'rejected');
-  if (lost.length > 0) return lost.map((one) => findingOf(asked, one, one, evidence, trace));
-  const speaking = judged.find(({ verdict }) => verdict === worst(judged)) as Judgement;
-  return [findingOf(asked, speaking, outcomeOf(speaking, judged, asked, missed), evidence, trace)];
+  const { index, judge, evidence, trace } = material;
+  const found = index.find(asked.sender, asked.count);
+  if (found.length === 0) return [absentFinding(asked, absence(asked, material, missed), evidence)];
+  const reached = missed && reachedAll(found, asked);
+  const judged = reached ? found.map((one) => judge.missed(one)) : found;
+  const lost = judged.filter(({ verdict }) => isLoss(verdict));
+  const speaking = lost.length > 0 && !reached ? lost : [speaker(judged)];
+  return speaking.map((one) => findingOf(asked, one, evidence, trace));
 }
 
-/** Missed by a client, yet popped, backed up and acknowledged in every queue: lost after Redis. */
-function outcomeOf(
-  speaking: Judgement,
-  judged: readonly Judgement[],
-  asked: Asked,
-  missed: boolean,
-): Pick<Judgement, 'verdict'> & { cause: string | null } {
-  const late = judged.some(({ verdict }) => verdict === 'redelivered-late');
-  const reached = judged.every(({ verdict }) => verdict === 'delivered' || verdict === 'redelivered-late');
-  if (missed && reached && (!late || asked.neverCame)) return { verdict: 'lost', cause: 'lost-after-redis' };
-  return speaking;
+/** Popped, backed up and acknowledged in every queue; where it came late, the client must have waited to its end. */
+function reachedAll(judged: readonly Judgement[], { neverCame }: Asked): boolean {
+  const verdicts = judged.map(({ verdict }) => verdict);
+  return (
+    verdicts.every((verdict) => verdict === 'delivered' || verdict === 'redelivered-late') &&
+    (neverCame || !verdicts.includes('redelivered-late'))
+  );
+}
+
+/** The one that says the most. */
+function speaker<Judged extends Judgement>(judged: readonly Judged[]): Judged {
+  const most = worst(judged.map(({ verdict }) => verdict));
+  return judged.find(({ verdict }) => verdict === most) as Judged;
 }
 
 function absence(asked: Asked, { index, evidence }: Material, oneOfMany: boolean) {
@@ -176,8 +164,4 @@ function absence(asked: Asked, { index, evidence }: Material, oneOfMany: boolean
 
 function inside(us: number, evidence: Evidence): boolean {
   return us >= 0 && us <= evidence.endUs;
-}
-
-function worst(judged: readonly { readonly verdict: Verdict }[]): Verdict {
-  return WORST_FIRST.find((verdict) => judged.some((one) => one.verdict === verdict)) ?? 'indeterminate';
 }

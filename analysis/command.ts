@@ -7,7 +7,7 @@ import { parseDuration } from '../terminal/duration.js';
 import { GaptraceError } from '../terminal/errors.js';
 import { nameOfInput, readLines } from '../terminal/lines.js';
 import { argument } from '../terminal/program.js';
-import { analyze, exitStatusOf, type Question } from './analyze.js';
+import { analyze, type Question } from './analyze.js';
 import { DEFAULT_FIELDS } from './payload.js';
 import {
   connectionLine,
@@ -19,6 +19,7 @@ import {
   operationLine,
 } from './query.js';
 import { renderAnalysis } from './render/text.js';
+import { exitStatusOf } from './verdict.js';
 
 type Format = 'text' | 'json' | 'ndjson';
 
@@ -97,7 +98,7 @@ async function runAnalyzeGap(path: string, options: AnalyzeOptions): Promise<voi
       case 'text':
         await print(renderAnalysis(analysis, process.stdout.isTTY && process.stdout.hasColors()));
     }
-    const status = exitStatusOf(analysis);
+    const status = exitStatusOf(analysis.findings);
     process.exitCode = status === 1 && options.exitZero ? 0 : status;
   } finally {
     trace.close();

@@ -1,20 +1,15 @@
 /**
- * A finding: the verdict on one message in one queue with all it rests on, in the shape of `analyze-gap --json`
+ * A finding: the verdict on one message in one place with all it rests on, in the shape of `analyze-gap --json`
  * (schema 1: fields may be added, none changes its meaning).
  */
-import { createHash } from 'node:crypto';
 import type { Trace } from '../proxy/trace/trace.js';
-import type { Citation } from './causes/cause.js';
-import { CAUSES } from './causes/index.js';
-import { lostAfterRedis } from './causes/lost-after-redis.js';
-import type { Meaning } from './causes/meaning.js';
+import { MEANINGS } from './causes/index.js';
 import { neverSent } from './causes/never-sent.js';
-import { redeliveredLate } from './causes/redelivered-late.js';
 import type { Evidence } from './evidence.js';
-import type { Enqueue, Mark } from './journey.js';
-import type { Judgement, Verdict } from './judge.js';
-import { processOf } from './profiles/channel-layer.js';
-import { type Absence, type Asked, seconds } from './question.js';
+import type { Judgement } from './judgement.js';
+import type { Absence, Asked } from './question.js';
+import { digestOf } from './story.js';
+import type { Verdict } from './verdict.js';
 
 export interface FindingOperation {
   readonly id: number;
@@ -62,85 +57,47 @@ export interface Finding {
   readonly events: readonly FindingEvent[];
 }
 
-/** A client missed it although Redis delivered it. */
-type Outcome = { readonly verdict: Verdict; readonly cause: string | null };
-
-const MEANINGS: Readonly<Record<string, Meaning>> = {
-  ...Object.fromEntries(CAUSES.map((cause) => [cause.id, cause])),
-  'redelivered-late': redeliveredLate,
-  'lost-after-redis': lostAfterRedis,
-  'never-sent': neverSent,
-  'over-capacity': {
-    meaning: 'The queue of its process was full, so it was never put there.',
-    refutedBy: 'a later pop of it.',
-    advice:
-      'One slow consumer fills the queue of its whole process. Raise `capacity`, or find the consumer that does not keep up.',
-  },
-  rejected: {
-    meaning: 'Redis refused the command that should have put it into its queue.',
-    refutedBy: 'a later pop of it.',
-    advice:
-      'See the error: out of memory, a read-only replica, missing permission, or a key of another type.',
-  },
-};
-
 const UNDECIDED_ADVICE =
   'The evidence does not decide; do not blame anybody on it. Record a whole run without holes, with every connection to Redis through the proxy, and let it go on for some seconds after the loss.';
 
 export function findingOf(
   asked: Asked | null,
   judgement: Judgement,
-  outcome: Outcome,
   evidence: Evidence,
   trace: Trace,
 ): Finding {
-  const { journey, fate } = judgement;
-  const { payload, queue } = journey;
-  const pop = journey.pops.at(-1) ?? null;
-  const operations = operationsOf(judgement, evidence, trace);
-  const group = evidence.groupOf(payload.recipients);
-  const present =
-    fate.fate === 'lost'
-      ? (fate.present ?? [])
-      : (evidence.present(payload.recipients, (pop ?? journey.enqueues[0])?.requestedUs ?? 0) ?? []);
-  const known = outcome.cause === null ? undefined : MEANINGS[outcome.cause];
-  const library = pop && evidence.clientLibrary(pop.connection);
+  const { payload, verdict, cause, taker } = judgement;
+  const meaning = MEANINGS.get(cause ?? '');
+  const library = taker === null ? null : evidence.clientLibrary(taker);
   return {
     sender: payload.sender,
     count: payload.count,
     room: asked?.room ?? null,
     reported_by: asked?.reportedBy ?? [],
-    verdict: outcome.verdict,
-    cause: outcome.cause,
-    queue,
-    group,
+    verdict,
+    cause,
+    queue: judgement.queue,
+    group: evidence.groupOf(payload.recipients),
     recipients: payload.recipients ?? [],
-    recipients_present: present,
-    member: digestOf(journey.member),
+    recipients_present: judgement.present ?? [],
+    member: digestOf(judgement.member),
     excerpt: payload.excerpt,
     client_library: library,
     latency_us: evidence.latencyUs,
     explanation: [
-      `${sentStory(judgement, group)}`,
-      ...(pop ? [poppedStory(judgement)] : []),
+      ...judgement.story,
       `${capital(judgement.because)}.`,
-      ...(fate.fate === 'lost' ? [lossStory(fate.present, payload.recipients)] : []),
-      ...(known ? [known.meaning] : []),
-      ...(pop
-        ? [
-            library
-              ? `The client on connection ${pop.connection} says it is ${library}.`
-              : `The client on connection ${pop.connection} does not say what library it is.`,
-          ]
-        : []),
+      ...judgement.consequences,
+      ...(meaning ? [meaning.meaning] : []),
+      ...(taker === null ? [] : [libraryStory(taker, library)]),
       latencyStory(evidence.latencyUs),
     ].join(' '),
     advice:
-      known?.advice ??
-      (outcome.verdict === 'indeterminate' ? UNDECIDED_ADVICE : 'Nothing to do: nothing of it is lost.'),
+      meaning?.advice ??
+      (verdict === 'indeterminate' ? UNDECIDED_ADVICE : 'Nothing to do: nothing of it is lost.'),
     alternatives: judgement.alternatives,
-    operations,
-    events: eventsOf(pop, evidence),
+    operations: operationsOf(judgement, trace),
+    events: taker === null ? [] : eventsOf(taker, evidence),
   };
 }
 
@@ -170,58 +127,30 @@ export function absentFinding(asked: Asked, absence: Absence, evidence: Evidence
   };
 }
 
-export function digestOf(member: Buffer): string {
-  return createHash('sha256').update(member).digest('hex').slice(0, 12);
-}
-
-function operationsOf(
-  { journey, fate, cites }: Judgement,
-  evidence: Evidence,
-  trace: Trace,
-): FindingOperation[] {
+/** The journey's operations, then those that the cause cites; each once, in the order of the trace. */
+function operationsOf({ waypoints, cites }: Judgement, trace: Trace): FindingOperation[] {
   const found = new Map<number, FindingOperation>();
-  const add = (role: string, mark: Mark, implied: readonly string[] = []): void => {
-    if (found.has(mark.id)) return;
+  for (const { role, mark, implied } of waypoints) {
+    if (found.has(mark.id)) continue;
     const { id, connection, command, key } = mark;
     found.set(id, {
-      id,
-      role,
-      connection,
-      command,
-      key,
+      ...{ id, role, connection, command, key },
       requested_us: mark.requestedUs,
       replied_us: mark.repliedUs,
-      ...(implied.length > 0 ? { implied } : {}),
+      ...(implied ? { implied } : {}),
     });
-  };
-  for (const enqueue of journey.enqueues) add('enqueue', enqueue, impliedBy(enqueue));
-  for (const pop of journey.pops) add('pop', pop);
-  for (const backup of journey.backups) add('backup', backup);
-  for (const acknowledgement of journey.acknowledgements) add('acknowledge', acknowledgement);
-  if (fate.fate === 'lost' || fate.fate === 'indeterminate') if (fate.next) add('next-receive', fate.next);
-  for (const citation of cites) addCited(citation, found, trace);
-  if (fate.fate === 'lost') {
-    const [channel] = journey.payload.recipients ?? [];
-    const process = channel === undefined ? null : processOf(channel);
-    const departure = process === null ? null : evidence.departureAfter(process, fate.pop.requestedUs);
-    if (departure) add('departure', departure.mark);
+  }
+  for (const { role, id, key } of cites) {
+    const operation = found.has(id) ? undefined : trace.operation(id);
+    if (!operation) continue;
+    const { connection, command, requestedUs, repliedUs } = operation;
+    found.set(id, {
+      ...{ id, role, connection, command, key: key ?? firstKey(operation.args) },
+      requested_us: requestedUs,
+      replied_us: repliedUs,
+    });
   }
   return [...found.values()].sort((a, b) => a.id - b.id);
-}
-
-function addCited({ role, id, key }: Citation, found: Map<number, FindingOperation>, trace: Trace): void {
-  const operation = found.has(id) ? undefined : trace.operation(id);
-  if (!operation) return;
-  const { connection, command, requestedUs, repliedUs } = operation;
-  found.set(id, {
-    id,
-    role,
-    connection,
-    command,
-    key: key ?? firstKey(operation.args),
-    requested_us: requestedUs,
-    replied_us: repliedUs,
-  });
 }
 
 function firstKey(args: readonly Buffer[]): string {
@@ -229,13 +158,8 @@ function firstKey(args: readonly Buffer[]): string {
   return (args[scripted ? 3 : 1] ?? Buffer.alloc(0)).toString('utf8');
 }
 
-function impliedBy(enqueue: Enqueue): string[] {
-  if (enqueue.by === 'send') return [];
-  return [`ZADD ${enqueue.key}`, `EXPIRE ${enqueue.key} ${enqueue.expiry ?? ''}`.trimEnd()];
-}
-
-function eventsOf(pop: Mark | null, evidence: Evidence): FindingEvent[] {
-  const connection = pop && evidence.connections.get(pop.connection);
+function eventsOf(taker: number, evidence: Evidence): FindingEvent[] {
+  const connection = evidence.connections.get(taker);
   if (!connection || connection.closedUs === null) return [];
   return [
     {
@@ -248,40 +172,10 @@ function eventsOf(pop: Mark | null, evidence: Evidence): FindingEvent[] {
   ];
 }
 
-function sentStory({ journey }: Judgement, group: string | null): string {
-  const { payload, queue } = journey;
-  const who =
-    payload.sender === null
-      ? `The message ${digestOf(journey.member)}`
-      : `Message ${payload.count} of sender ${payload.sender}`;
-  const [enqueue] = journey.enqueues;
-  if (!enqueue) return `${who} is in the trace without its enqueue, in queue ${queue}.`;
-  const to = payload.recipients
-    ? ` for ${payload.recipients.length} ${payload.recipients.length === 1 ? 'consumer' : 'consumers'} of one process${group ? ` (group ${group})` : ''}`
-    : '';
-  const how =
-    enqueue.by === 'group_send'
-      ? `by group_send (${enqueue.command}, operation ${enqueue.id}; its ZADD and EXPIRE are implied by the script, not seen)`
-      : `by send (ZADD, operation ${enqueue.id})`;
-
-  return `${who} was put into queue ${queue} ${how} on connection ${enqueue.connection} at ${seconds(enqueue.requestedUs)}${to}.`;
-}
-
-function poppedStory({ journey }: Judgement): string {
-  const pop = journey.pops.at(-1) as Mark;
-  const again =
-    journey.pops.length > 1
-      ? `, after ${journey.pops.length - 1} earlier ${journey.pops.length === 2 ? 'pop' : 'pops'} of it that were put back`
-      : '';
-  return `Connection ${pop.connection} took it with ${pop.command} (operation ${pop.id}), answered at ${seconds(pop.repliedUs ?? pop.requestedUs)}${again}.`;
-}
-
-function lossStory(present: readonly string[] | null, recipients: readonly string[] | null): string {
-  const who =
-    present === null
-      ? 'It does not say who it was for'
-      : `${present.length} of its ${recipients?.length ?? 0} recipients were still there`;
-  return `No ZADD to the $inflight backup followed on any connection before the queue's next receive step, and it was never popped again. ${who}.`;
+function libraryStory(taker: number, library: string | null): string {
+  return library
+    ? `The client on connection ${taker} says it is ${library}.`
+    : `The client on connection ${taker} does not say what library it is.`;
 }
 
 function latencyStory(latencyUs: number): string {

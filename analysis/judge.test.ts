@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { analyze } from './analyze.js';
 import { Evidence } from './evidence.js';
-import { judgeAll } from './judge.js';
+import { Judge } from './judge.js';
 import { GROUP, integer, memberOf, PROCESS, QUEUE, ScriptedTrace } from './testing/scripted-trace.js';
 
 const ANNA = `${PROCESS}anna`;
@@ -38,7 +38,7 @@ function sendTo(trace: ScriptedTrace, atMs: number, count: number): Buffer {
 }
 
 function verdictOf(trace: ScriptedTrace, count = 10) {
-  const judged = judgeAll(new Evidence(trace)).filter(({ journey }) => journey.payload.count === count);
+  const judged = new Judge(new Evidence(trace)).all().filter(({ payload }) => payload.count === count);
   expect(judged).toHaveLength(1);
   const { verdict, cause, because, alternatives } = judged[0]!;
   return { verdict, cause, because, alternatives };

@@ -1,124 +1,202 @@
 /**
- * From fates to verdicts: every journey is given one, and every lost pop is put before the causes. A cause is named
- * only when it alone holds; where the evidence allows two, the verdict is `indeterminate` and both are listed.
+ * From ends to verdicts: every message in every queue of the core layer is given one. A cause is named only when it
+ * alone holds; where the evidence allows two, the verdict is `indeterminate` and both are listed.
  */
-import type { Case, CauseId, Citation } from './causes/cause.js';
+import type { Case, Cause, Citation, Examination, PopConduct } from './causes/cause.js';
 import { CAUSES } from './causes/index.js';
+import { type End, type Ending, endingOf } from './ending.js';
 import type { Evidence } from './evidence.js';
-import { type Fate, fateOf, type Loss } from './fate.js';
-import type { Journey } from './journey.js';
+import type { Journey, Mark } from './journey.js';
+import type { Judgement, Waypoint } from './judgement.js';
 import { episodeOf } from './out-of-step.js';
+import { processOf } from './profiles/channel-layer.js';
+import { consequencesOf, storyOf } from './story.js';
+import type { Verdict } from './verdict.js';
 
-export type Verdict =
-  | 'delivered'
-  | 'lost'
-  | 'redelivered-late'
-  | 'rejected'
-  | 'recipients-left'
-  | 'in-flight'
-  | 'never-sent'
-  | 'indeterminate';
+export class Judge {
+  readonly #evidence: Evidence;
+  readonly #ended: readonly { readonly journey: Journey; readonly ending: Ending }[];
+  readonly #lostPops: ReadonlySet<number>;
 
-export interface Judgement {
-  readonly journey: Journey;
-  readonly fate: Fate;
-  readonly verdict: Verdict;
-  readonly cause: CauseId | 'redelivered-late' | 'over-capacity' | 'rejected' | null;
-  /** Completes a sentence: why this verdict, with operations and connections by number. */
-  readonly because: string;
-  /** Operations that the cause rests on. */
-  readonly cites: readonly Citation[];
-  /** What else the evidence allows. */
-  readonly alternatives: readonly string[];
-}
+  constructor(evidence: Evidence) {
+    this.#evidence = evidence;
+    this.#ended = evidence.journeys.journeys.map((journey) => ({
+      journey,
+      ending: endingOf(journey, evidence),
+    }));
+    this.#lostPops = new Set(
+      this.#ended.flatMap(({ ending }) => (ending.at === 'pop' ? [ending.pop.id] : [])),
+    );
+  }
 
-/** The verdict on every message in every queue of the layer, in the order of first appearance. */
-export function judgeAll(evidence: Evidence): Judgement[] {
-  const fates = evidence.journeys.journeys.map((journey) => ({ journey, fate: fateOf(journey, evidence) }));
-  const lostPops = new Set(fates.flatMap(({ fate }) => (fate.fate === 'lost' ? [fate.pop.id] : [])));
-  return fates.map(({ journey, fate }) => ({ journey, fate, ...sentence(fate, evidence, lostPops) }));
-}
+  /** The verdict on every message in every queue of the layer, in the order of first appearance. */
+  all(): JudgedJourney[] {
+    return this.#ended.map(({ journey, ending }) => this.#judge(journey, ending, false));
+  }
 
-type Sentence = Omit<Judgement, 'journey' | 'fate'>;
+  /** The verdict on a message of which a client says that it never got it. */
+  missed({ journey, ending }: JudgedJourney): JudgedJourney {
+    return this.#judge(journey, ending, true);
+  }
 
-function sentence(fate: Fate, evidence: Evidence, lostPops: ReadonlySet<number>): Sentence {
-  switch (fate.fate) {
-    case 'lost':
-      return causeOfLoss(fate, evidence, lostPops);
-    case 'rejected':
+  #judge(journey: Journey, ending: Ending, missed: boolean): JudgedJourney {
+    const evidence = this.#evidence;
+    const sentence = this.#sentence(journey, ending, missed);
+    const pop = journey.pops.at(-1) ?? null;
+    const last = pop ?? journey.enqueues.at(-1) ?? journey.backups.at(-1) ?? journey.acknowledgements.at(-1);
+    const atUs = last?.repliedUs ?? last?.requestedUs ?? 0;
+    const { payload, queue, member } = journey;
+    return {
+      ...{ journey, ending, payload, queue, member, atUs, ...sentence },
+      story: storyOf(journey, evidence),
+      consequences: consequencesOf(journey, ending),
+      waypoints: waypointsOf(journey, ending, evidence),
+      present: ending.at === 'pop' ? ending.present : evidence.present(payload.recipients, atUs),
+      taker: pop?.connection ?? null,
+      process: processOf(queue),
+    };
+  }
+
+  #sentence(journey: Journey, ending: Ending, missed: boolean): Sentence {
+    switch (ending.at) {
+      case 'left':
+        return plain('recipients-left', ending.why);
+      case 'unfinished':
+        return plain('in-flight', ending.why);
+      case 'undecided':
+        return { ...plain('indeterminate', ending.why), alternatives: ending.alternatives };
+      case 'enqueue':
+        return (
+          this.#cause(CAUSES.enqueue, journey, ending, missed) ??
+          plain('indeterminate', 'Redis is not known to have put it into its queue')
+        );
+      case 'queue':
+        return this.#cause(CAUSES.queue, journey, ending, missed) ?? this.#stillInQueue(journey, ending);
+      case 'pop':
+        return (
+          this.#cause(CAUSES.pop, journey, ending, missed) ??
+          plain(
+            'indeterminate',
+            'it was popped and never backed up, and none of the known causes fits the evidence',
+          )
+        );
+      case 'backup':
+        return (
+          this.#cause(CAUSES.backup, journey, ending, missed) ??
+          plain('in-flight', 'it was popped and backed up; the trace ends before it was acknowledged')
+        );
+      case 'acknowledge':
+        return (
+          this.#cause(CAUSES.acknowledge, journey, ending, missed) ??
+          plain('delivered', 'it was popped, backed up and acknowledged')
+        );
+    }
+  }
+
+  #stillInQueue(journey: Journey, { gone }: Extract<Ending, { at: 'queue' }>): Sentence {
+    if (gone)
       return {
-        verdict: 'rejected',
-        cause: fate.cause,
-        because: fate.enqueue.error
-          ? `Redis refused it: ${fate.enqueue.error}`
-          : `the script found every queue of this send full, so this one: operation ${fate.enqueue.id}`,
-        cites: [],
+        ...plain('indeterminate', `${gone.why}: it was removed, or it expired`),
+        alternatives: ['queue-expired', 'message-expired', 'removed-outside-trace'],
+      };
+    return this.#evidence.present(journey.payload.recipients, this.#evidence.endUs)?.length === 0
+      ? plain('recipients-left', 'it was never popped, and everyone it was for had left when the trace ended')
+      : plain('in-flight', 'it was in its queue when the trace ended');
+  }
+
+  /** The one cause that holds; `indeterminate` where several may; null where none does. */
+  #cause<Of extends End>(
+    causes: readonly Cause<Of>[],
+    journey: Journey,
+    end: Of,
+    missed: boolean,
+  ): Sentence | null {
+    const example = this.#case(journey, end, missed);
+    const examined = causes.map((cause) => ({ cause, found: cause.examine(example) }));
+    const holding = examined.filter(
+      (one): one is { cause: Cause<Of>; found: Extract<Examination, { holds: true }> } =>
+        one.found.holds === true,
+    );
+    const possible = examined.filter(({ found }) => found.holds === null);
+    const [only] = holding;
+    if (only && holding.length === 1 && possible.length === 0)
+      return {
+        verdict: only.cause.verdict,
+        cause: only.cause.id,
+        because: only.found.because,
+        cites: only.found.cites,
         alternatives: [],
       };
-    case 'indeterminate':
-      return {
-        verdict: 'indeterminate',
-        cause: null,
-        because: fate.why,
-        cites: [],
-        alternatives: fate.alternatives,
-      };
-    case 'redelivered-late':
-      return {
-        ...plain(
-          fate.fate,
-          `it was popped ${fate.pops.length} times, and backed up and acknowledged after the last`,
-        ),
-        cause: 'redelivered-late',
-      };
-    case 'delivered':
-      return plain(fate.fate, 'it was popped, backed up and acknowledged');
-    case 'recipients-left':
-    case 'in-flight':
-      return plain(fate.fate, fate.why);
+    const open = [...holding, ...possible];
+    if (open.length === 0) return null;
+    return {
+      ...plain(
+        'indeterminate',
+        `the evidence does not decide: ${open.map(({ cause, found }) => `${cause.id}? ${found.because}`).join('; ')}`,
+      ),
+      alternatives: [
+        ...open.map(({ cause }) => cause.id),
+        ...new Set(possible.flatMap(({ found }) => (found.holds === null ? (found.otherwise ?? []) : []))),
+      ],
+    };
   }
+
+  #case<Of extends End>(journey: Journey, end: Of, missed: boolean): Case<Of> {
+    const evidence = this.#evidence;
+    const queue = evidence.journeys.queues.get(journey.queue);
+    if (!queue) throw new Error(`journey in a queue without a history: ${journey.queue}`);
+    return { journey, end, queue, evidence, missed, conduct: () => this.#conduct(journey.pops.at(-1)) };
+  }
+
+  #conduct(pop: Mark | undefined): PopConduct | null {
+    if (!pop) return null;
+    const { beats, episodes } = this.#evidence.conduct(pop.connection, this.#lostPops);
+    const popAt = beats.findIndex((beat) => beat.id === pop.id);
+    return {
+      after: beats.slice(popAt + 1).filter((beat) => beat.requestedUs > (pop.repliedUs ?? pop.requestedUs)),
+      episode: episodeOf(episodes, pop.id),
+    };
+  }
+}
+
+/** A judgement of the core layer, with the facts that it was made from. */
+export interface JudgedJourney extends Judgement {
+  readonly journey: Journey;
+  readonly ending: Ending;
+}
+
+interface Sentence {
+  readonly verdict: Verdict;
+  readonly cause: string | null;
+  readonly because: string;
+  readonly cites: readonly Citation[];
+  readonly alternatives: readonly string[];
 }
 
 function plain(verdict: Verdict, because: string): Sentence {
   return { verdict, cause: null, because, cites: [], alternatives: [] };
 }
 
-function causeOfLoss(loss: Loss, evidence: Evidence, lostPops: ReadonlySet<number>): Sentence {
-  const example = caseOf(loss, evidence, lostPops);
-  const examined = CAUSES.map((cause) => ({ cause, found: cause.examine(example) }));
-  const holding = examined.flatMap(({ cause, found }) => (found.holds === true ? [{ cause, found }] : []));
-  const possible = examined.flatMap(({ cause, found }) => (found.holds === null ? [{ cause, found }] : []));
-  const [only] = holding;
-  if (only && holding.length === 1 && possible.length === 0)
-    return {
-      verdict: 'lost',
-      cause: only.cause.id,
-      because: only.found.because,
-      cites: only.found.cites,
-      alternatives: [],
-    };
-  const open = [...holding, ...possible];
-  return {
-    verdict: 'indeterminate',
-    cause: null,
-    because:
-      open.length > 0
-        ? `it was popped and never backed up, and the evidence does not decide why: ${open.map(({ cause, found }) => `${cause.id}? ${found.because}`).join('; ')}`
-        : 'it was popped and never backed up, and none of the known causes fits the evidence',
-    cites: [],
-    alternatives: open.map(({ cause }) => cause.id),
-  };
+function waypointsOf(journey: Journey, ending: Ending, evidence: Evidence): Waypoint[] {
+  const next = ending.at === 'pop' || ending.at === 'undecided' ? ending.next : null;
+  const departure = ending.at === 'pop' ? departureOf(journey, ending.pop, evidence) : null;
+  return [
+    ...journey.enqueues.map((enqueue) => ({
+      role: 'enqueue',
+      mark: enqueue,
+      ...(enqueue.by === 'send'
+        ? {}
+        : { implied: [`ZADD ${enqueue.key}`, `EXPIRE ${enqueue.key} ${enqueue.expiry ?? ''}`.trimEnd()] }),
+    })),
+    ...journey.pops.map((mark) => ({ role: 'pop', mark })),
+    ...journey.backups.map((mark) => ({ role: 'backup', mark })),
+    ...journey.acknowledgements.map((mark) => ({ role: 'acknowledge', mark })),
+    ...(next ? [{ role: 'next-receive', mark: next }] : []),
+    ...(departure ? [{ role: 'departure', mark: departure }] : []),
+  ];
 }
 
-function caseOf(loss: Loss, evidence: Evidence, lostPops: ReadonlySet<number>): Case {
-  const { beats, episodes } = evidence.conduct(loss.pop.connection, lostPops);
-  const popAt = beats.findIndex((beat) => beat.id === loss.pop.id);
-  return {
-    loss,
-    evidence,
-    after: beats
-      .slice(popAt + 1)
-      .filter((beat) => beat.requestedUs > (loss.pop.repliedUs ?? loss.pop.requestedUs)),
-    episode: episodeOf(episodes, loss.pop.id),
-  };
+function departureOf(journey: Journey, pop: Mark, evidence: Evidence): Mark | null {
+  const process = processOf(journey.payload.recipients?.[0] ?? '');
+  return process === null ? null : (evidence.departureAfter(process, pop.requestedUs)?.mark ?? null);
 }

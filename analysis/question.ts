@@ -4,9 +4,9 @@
  */
 import type { ClientLog, GapReport } from '../clients/gap-report.js';
 import { GaptraceError } from '../terminal/errors.js';
+import { holeText } from './ending.js';
 import type { Evidence } from './evidence.js';
-import { holeText } from './fate.js';
-import type { Judgement } from './judge.js';
+import type { Judgement } from './judgement.js';
 
 /** One message that somebody asks about. */
 export interface Asked {
@@ -21,12 +21,12 @@ export interface Asked {
 }
 
 /** Judgements by sender and count: how a message of a client is found in the trace. */
-export class MessageIndex {
-  readonly #bySender = new Map<string, Map<number, Judgement[]>>();
+export class MessageIndex<Judged extends Judgement = Judgement> {
+  readonly #bySender = new Map<string, Map<number, Judged[]>>();
 
-  constructor(judgements: readonly Judgement[]) {
+  constructor(judgements: readonly Judged[]) {
     for (const judgement of judgements) {
-      const { sender, count } = judgement.journey.payload;
+      const { sender, count } = judgement.payload;
       if (sender === null || count === null) continue;
       let counts = this.#bySender.get(sender);
       if (!counts) {
@@ -43,7 +43,7 @@ export class MessageIndex {
     return this.#bySender.has(sender);
   }
 
-  find(sender: string, count: number): readonly Judgement[] {
+  find(sender: string, count: number): readonly Judged[] {
     return this.#bySender.get(sender)?.get(count) ?? [];
   }
 
@@ -136,8 +136,7 @@ export function unknownSender(sender: string, index: MessageIndex): GaptraceErro
 }
 
 function sentUs(index: MessageIndex, sender: string, count: number): number {
-  const journey = index.find(sender, count)[0]?.journey;
-  return (journey?.enqueues[0] ?? journey?.pops[0] ?? journey?.backups[0])?.requestedUs ?? 0;
+  return index.find(sender, count)[0]?.waypoints[0]?.mark.requestedUs ?? 0;
 }
 
 /** A time in the trace, for people: `+9.628360s`. */

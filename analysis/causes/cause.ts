@@ -1,19 +1,29 @@
 /**
- * A cause: one way to lose a message that Redis handed out. One file each, registered in causes/index.ts. Each looks at
- * one loss and says whether the evidence is its own, is against it, or does not decide; two causes never claim one loss.
+ * A cause: one way to lose a message. One file each, registered in causes/index.ts under the end that it explains. Each looks at one
+ * message that ended there and says whether the evidence is its own, is against it, or does not decide; two causes never claim
+ * one message. Where the evidence allows two, the verdict is `indeterminate` and both are listed.
  */
+import type { End } from '../ending.js';
 import type { Evidence } from '../evidence.js';
-import type { Loss } from '../fate.js';
-import type { Mark } from '../journey.js';
+import type { Journey, Mark, QueueHistory } from '../journey.js';
 import type { Beat, Episode } from '../out-of-step.js';
+import type { Verdict } from '../verdict.js';
 
-export type CauseId = 'popped-then-disconnected' | 'stray-pop' | 'reply-desync';
-
-/** What a cause is shown: the loss, and the connection that took the message. */
-export interface Case {
-  readonly loss: Loss;
+/** What a cause is shown: a message, the end it came to, and all that is known. */
+export interface Case<Of extends End = End> {
+  readonly journey: Journey;
+  readonly end: Of;
+  readonly queue: QueueHistory;
   readonly evidence: Evidence;
-  /** Requests on the pop's connection after the pop, in order. */
+  /** A client says that it never got it. */
+  readonly missed: boolean;
+  /** How the connection of its last pop was used; null where there was no pop. Read when first asked for. */
+  conduct(): PopConduct | null;
+}
+
+/** The connection that took the message. */
+export interface PopConduct {
+  /** Requests on it after the pop, in order. */
   readonly after: readonly Beat[];
   /** The episode out of step that the pop falls into, if any. */
   readonly episode: Episode | undefined;
@@ -27,21 +37,27 @@ export interface Citation {
 }
 
 export type Examination =
-  /** `because` completes "Cause: …", a clause each. */
+  /** `because` is a clause: why this cause. */
   | { readonly holds: true; readonly because: string; readonly cites: readonly Citation[] }
   | { readonly holds: false; readonly because: string }
-  /** The evidence allows this cause and another. */
-  | { readonly holds: null; readonly because: string };
+  /** The evidence allows this cause and another; `otherwise`: verdicts that it allows too. */
+  | { readonly holds: null; readonly because: string; readonly otherwise?: readonly Verdict[] };
 
-export interface Cause {
-  readonly id: CauseId;
+/** What a cause says to a person. */
+export interface Meaning {
+  readonly id: string;
   /** One sentence: what happened, for somebody who knows Django and not Redis. */
   readonly meaning: string;
   /** What in a trace would prove this cause wrong. */
   readonly refutedBy: string;
   /** Which version, setting or pattern cures it. */
   readonly advice: string;
-  examine(example: Case): Examination;
+}
+
+export interface Cause<Of extends End = End> extends Meaning {
+  /** The verdict where it holds. */
+  readonly verdict: Verdict;
+  examine(example: Case<Of>): Examination;
 }
 
 export function cite(role: string, mark: Mark): Citation {
@@ -54,10 +70,9 @@ export function milliseconds(fromUs: number, toUs: number): string {
 }
 
 /** How many polls of the queue began after the pop's reply and before a moment: how far the receive cycle went on. */
-export function pollsBetween({ loss, evidence }: Case, untilUs: number): number {
-  const poppedUs = loss.pop.repliedUs ?? loss.pop.requestedUs;
-  const receives = evidence.journeys.queues.get(loss.pop.key)?.receives ?? [];
-  return receives.filter(
+export function pollsBetween(pop: Mark, queue: QueueHistory, untilUs: number): number {
+  const poppedUs = pop.repliedUs ?? pop.requestedUs;
+  return queue.receives.filter(
     (mark) => mark.command === 'BZPOPMIN' && mark.requestedUs > poppedUs && mark.requestedUs < untilUs,
   ).length;
 }

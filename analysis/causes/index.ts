@@ -1,7 +1,27 @@
-/** Every cause of a loss after the pop, in the order in which they are asked. */
-import type { Cause } from './cause.js';
+/** Every cause, under the end that it explains: the one place where all of them are known. */
+import type { End } from '../ending.js';
+import type { Cause, Meaning } from './cause.js';
+import { lostAfterRedis } from './lost-after-redis.js';
+import { neverSent } from './never-sent.js';
+import { overCapacity } from './over-capacity.js';
 import { poppedThenDisconnected } from './popped-then-disconnected.js';
+import { redeliveredLate } from './redelivered-late.js';
+import { rejected } from './rejected.js';
 import { replyDesync } from './reply-desync.js';
+import { sendUnconfirmed } from './send-unconfirmed.js';
 import { strayPop } from './stray-pop.js';
 
-export const CAUSES: readonly Cause[] = [replyDesync, strayPop, poppedThenDisconnected];
+type Causes = { readonly [At in End['at']]: readonly Cause<Extract<End, { at: At }>>[] };
+
+export const CAUSES: Causes = {
+  enqueue: [overCapacity, rejected, sendUnconfirmed],
+  queue: [],
+  pop: [replyDesync, strayPop, poppedThenDisconnected],
+  backup: [],
+  acknowledge: [redeliveredLate, lostAfterRedis],
+};
+
+/** What each cause says to a person, by its id. */
+export const MEANINGS: ReadonlyMap<string, Meaning> = new Map(
+  [...Object.values(CAUSES).flat(), neverSent].map((cause) => [cause.id, cause]),
+);

@@ -7,15 +7,16 @@
  * close comes before the queue's next receive step, because the lock is let go only then. Closes and requests on different
  * connections are read in no certain order, so a close that overlaps that step counts too.
  */
-import type { Case, Cause, Examination } from './cause.js';
+import type { EndAtPop } from '../ending.js';
+import type { Case, Cause, Examination, PopConduct } from './cause.js';
 import { cite, milliseconds, pollsBetween } from './cause.js';
 
 /** A receive cycle that went on this often while the connection stayed open was not waiting for its close. */
 export const POLLS_THAT_SHOW_IT_STAYED_OPEN = 2;
 
-function examine(example: Case): Examination {
-  const { loss, evidence, after, episode } = example;
-  const { pop, next } = loss;
+function examine({ end, queue, evidence, conduct }: Case<EndAtPop>): Examination {
+  const { pop, next } = end;
+  const { after, episode } = conduct() as PopConduct;
   const connection = evidence.connections.get(pop.connection);
   if (episode) return { holds: false, because: `connection ${pop.connection} was out of step` };
   if (after[0])
@@ -24,7 +25,7 @@ function examine(example: Case): Examination {
       because: `operation ${after[0].id} was sent on connection ${pop.connection} after the reply`,
     };
   const closed = connection?.closedUs ?? null;
-  const polls = pollsBetween(example, closed ?? evidence.endUs);
+  const polls = pollsBetween(pop, queue, closed ?? evidence.endUs);
   if (polls >= POLLS_THAT_SHOW_IT_STAYED_OPEN)
     return {
       holds: false,
@@ -58,8 +59,9 @@ function examine(example: Case): Examination {
   };
 }
 
-export const poppedThenDisconnected: Cause = {
+export const poppedThenDisconnected: Cause<EndAtPop> = {
   id: 'popped-then-disconnected',
+  verdict: 'lost',
   meaning:
     'A consumer was cancelled, because its WebSocket closed, while it was receiving for all consumers of its process; Redis had already popped the message, and it went down with the connection.',
   refutedBy:

@@ -7,11 +7,13 @@
  * serial until then. Only losing pops inside such an episode are this cause, even if the client closes afterwards.
  * What an episode is, and what does not count, is in ../out-of-step.ts.
  */
-import type { Case, Cause, Examination } from './cause.js';
+import type { EndAtPop } from '../ending.js';
+import type { Case, Cause, Examination, PopConduct } from './cause.js';
 import { cite } from './cause.js';
 
-function examine({ loss, episode }: Case): Examination {
-  const { pop, next } = loss;
+function examine({ end, conduct }: Case<EndAtPop>): Examination {
+  const { pop, next } = end;
+  const { episode } = conduct() as PopConduct;
   if (!episode)
     return {
       holds: false,
@@ -34,8 +36,9 @@ function examine({ loss, episode }: Case): Examination {
   };
 }
 
-export const replyDesync: Cause = {
+export const replyDesync: Cause<EndAtPop> = {
   id: 'reply-desync',
+  verdict: 'lost',
   meaning:
     'A cancelled command left its reply unread on a Redis connection that went back to the pool; from then on every reply on it was read by the wrong caller, and this message was read by one that threw it away.',
   refutedBy:

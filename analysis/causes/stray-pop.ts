@@ -5,17 +5,19 @@
  * On the wire: BZPOPMIN returns m; the connection stays open and in step; the queue's receive cycle goes on, there or
  * elsewhere, without m. Two polls of the queue outstanding at once strengthen it and are not required.
  */
-import type { Case, Cause, Examination } from './cause.js';
+import type { EndAtPop } from '../ending.js';
+import type { Case, Cause, Examination, PopConduct } from './cause.js';
 import { cite, milliseconds, pollsBetween } from './cause.js';
 import { POLLS_THAT_SHOW_IT_STAYED_OPEN } from './popped-then-disconnected.js';
 
-function examine(example: Case): Examination {
-  const { loss, evidence, after, episode } = example;
-  const { pop, next } = loss;
+function examine(example: Case<EndAtPop>): Examination {
+  const { end, queue, evidence } = example;
+  const { pop, next } = end;
+  const { after, episode } = example.conduct() as PopConduct;
   if (episode) return { holds: false, because: `connection ${pop.connection} was out of step` };
   const connection = evidence.connections.get(pop.connection);
   const closed = connection?.closedUs ?? null;
-  const polls = pollsBetween(example, closed ?? evidence.endUs);
+  const polls = pollsBetween(pop, queue, closed ?? evidence.endUs);
   const [request] = after;
   const repliedUs = pop.repliedUs ?? pop.requestedUs;
   if (!request && polls < POLLS_THAT_SHOW_IT_STAYED_OPEN)
@@ -45,21 +47,20 @@ function examine(example: Case): Examination {
 }
 
 /** Another poll of the queue outstanding at the same time: one of the two had nobody waiting. */
-function overlappingPoll({ loss: { pop }, evidence }: Case) {
+function overlappingPoll({ end: { pop }, queue }: Case<EndAtPop>) {
   const repliedUs = pop.repliedUs ?? pop.requestedUs;
-  return evidence.journeys.queues
-    .get(pop.key)
-    ?.receives.find(
-      (mark) =>
-        mark.command === 'BZPOPMIN' &&
-        mark.id !== pop.id &&
-        mark.requestedUs < repliedUs &&
-        (mark.repliedUs ?? Number.POSITIVE_INFINITY) > pop.requestedUs,
-    );
+  return queue.receives.find(
+    (mark) =>
+      mark.command === 'BZPOPMIN' &&
+      mark.id !== pop.id &&
+      mark.requestedUs < repliedUs &&
+      (mark.repliedUs ?? Number.POSITIVE_INFINITY) > pop.requestedUs,
+  );
 }
 
-export const strayPop: Cause = {
+export const strayPop: Cause<EndAtPop> = {
   id: 'stray-pop',
+  verdict: 'lost',
   meaning:
     'A consumer was cancelled while it waited for a message, but its Redis client went on waiting in its place; the next message went to that forgotten wait, and nobody read it.',
   refutedBy:

@@ -1,0 +1,193 @@
+/**
+ * Where a message in a queue came to its end, by the rules of evidence; not yet why.
+ *
+ *   enqueue -> queue -> pop -> backup -> acknowledge
+ *
+ * Each pop is judged, not each member: a message may be popped, backed up, put back and popped again. The end is at the `pop` when a
+ * later receive step of its queue starts with no `ZADD I m` since the pop, on any connection; it never pops again; somebody it was for was
+ * still there; the queue's other pops are backed up; and no hole touches the span. This separates all 65 losing pops from 5,316
+ * healthy ones in the captures of examples/. The causes of each end are in causes/.
+ */
+import type { TraceHole } from '../proxy/trace/trace.js';
+import type { Evidence } from './evidence.js';
+import type { Enqueue, Journey, Mark, QueueHistory } from './journey.js';
+
+/** Redis is not known to have put it into its queue. */
+export interface EndAtEnqueue {
+  readonly at: 'enqueue';
+  /** The last attempt. */
+  readonly enqueue: Enqueue;
+}
+
+/** In its queue since a moment (enqueued, or put back), and not popped since. */
+export interface EndInQueue {
+  readonly at: 'queue';
+  readonly sinceUs: number;
+  /** The operation that shows that it is no longer there, and how; null where it may be there still. */
+  readonly gone: { readonly mark: Mark; readonly why: string } | null;
+}
+
+/** A pop that lost its message, and the receive step that came next without it. */
+export interface EndAtPop {
+  readonly at: 'pop';
+  readonly pop: Mark;
+  readonly next: Mark;
+  /** Recipients who were still there. Null: the message does not say. */
+  readonly present: readonly string[] | null;
+}
+
+/** Popped and backed up, and neither acknowledged nor put back. */
+export interface EndInBackup {
+  readonly at: 'backup';
+  readonly pop: Mark;
+  readonly backup: Mark;
+}
+
+/** A perfect wire. */
+export interface EndAcknowledged {
+  readonly at: 'acknowledge';
+  readonly pops: readonly Mark[];
+  readonly backup: Mark;
+  readonly acknowledgement: Mark;
+}
+
+/** Nobody it was for was there any more; no cause is looked for. */
+export interface EndWithoutRecipients {
+  readonly at: 'left';
+  readonly why: string;
+}
+
+/** The trace ends first. */
+export interface EndOfTrace {
+  readonly at: 'unfinished';
+  readonly why: string;
+}
+
+/** The evidence does not even say where it ended. */
+export interface EndUndecided {
+  readonly at: 'undecided';
+  readonly why: string;
+  readonly alternatives: readonly string[];
+  readonly next: Mark | null;
+}
+
+/** The ends that have causes. */
+export type End = EndAtEnqueue | EndInQueue | EndAtPop | EndInBackup | EndAcknowledged;
+export type Ending = End | EndWithoutRecipients | EndOfTrace | EndUndecided;
+
+export function endingOf(journey: Journey, evidence: Evidence): Ending {
+  const queue = evidence.journeys.queues.get(journey.queue);
+  if (!queue) throw new Error(`journey in a queue without a history: ${journey.queue}`);
+  const pop = journey.pops.at(-1);
+  if (pop) return afterPop(journey, pop, queue, evidence);
+  if (journey.backups.length > 0 || journey.acknowledgements.length > 0)
+    return undecided('it was backed up or acknowledged, but no pop of it is in the trace');
+  const accepted = journey.enqueues.find(({ acceptance }) => acceptance === 'accepted');
+  if (accepted) return inQueue(journey, accepted.repliedUs ?? accepted.requestedUs, queue, evidence);
+  const enqueue = journey.enqueues.at(-1);
+  return enqueue ? { at: 'enqueue', enqueue } : undecided('no enqueue of it is in the trace');
+}
+
+function afterPop(journey: Journey, pop: Mark, queue: QueueHistory, evidence: Evidence): Ending {
+  const poppedUs = pop.repliedUs ?? pop.requestedUs;
+  const backup = journey.backups.find((mark) => mark.id === pop.id || mark.requestedUs >= poppedUs);
+  if (!backup) return withoutBackup(journey, pop, queue, evidence);
+  const acknowledgement =
+    journey.acknowledgements.find((mark) => mark.requestedUs >= backup.requestedUs) ??
+    queue.openAcknowledgements.find((mark) => mark.requestedUs >= backup.requestedUs);
+  if (acknowledgement) {
+    if (evidence.present(journey.payload.recipients, pop.requestedUs)?.length === 0)
+      return { at: 'left', why: 'everyone it was for had left before it was popped' };
+    return { at: 'acknowledge', pops: journey.pops, backup, acknowledgement };
+  }
+  const restore = queue.restores.find((mark) => mark.requestedUs >= backup.requestedUs);
+  if (restore) return inQueue(journey, restore.repliedUs ?? restore.requestedUs, queue, evidence);
+  const [hole] = evidence.holesHiding(queue.name, { fromUs: poppedUs, toUs: evidence.endUs });
+  if (hole) return undecided(`popped and backed up, then ${holeText(hole)}`);
+  return { at: 'backup', pop, backup };
+}
+
+function withoutBackup(journey: Journey, pop: Mark, queue: QueueHistory, evidence: Evidence): Ending {
+  const poppedUs = pop.repliedUs ?? pop.requestedUs;
+  const next = queue.receives.find((mark) => mark.requestedUs > poppedUs);
+  const until = next ? (next.repliedUs ?? next.requestedUs) : evidence.endUs;
+  const [hole] = evidence.holesHiding(queue.name, { fromUs: pop.requestedUs, toUs: until });
+  if (hole)
+    return undecided(`popped, and no backup seen, but ${holeText(hole)}`, ['lost', 'delivered'], next);
+  if (!next)
+    return {
+      at: 'unfinished',
+      why: 'it was popped; the trace ends before the next receive step of its queue',
+    };
+  const present = evidence.present(journey.payload.recipients, next.requestedUs);
+  if (present?.length === 0)
+    return { at: 'left', why: 'everyone it was for had left by the time it was popped' };
+  const doubt = backupDoubt(journey, queue);
+  if (doubt) return undecided(doubt, ['lost', 'delivered'], next);
+  return { at: 'pop', pop, next, present };
+}
+
+/** Why a missing backup may say nothing here: a client that backs up nothing, or one whose operations are not all in the trace. */
+function backupDoubt(journey: Journey, queue: QueueHistory): string | null {
+  const others = queue.journeys.filter((other) => other !== journey && other.pops.length > 0);
+  const backedUp = others.filter((other) => other.backups.length > 0).length;
+  if (backedUp === 0)
+    return 'popped without a backup, but no other pop of this queue is backed up either: this client may never back up';
+  if (backedUp * 2 < others.length)
+    return `popped without a backup, but only ${backedUp} of ${others.length} other pops of this queue are backed up in the trace`;
+  const unseen = queue.journeys.find(
+    (other) =>
+      other.enqueues.length > 0 &&
+      ((other.backups.length > 0 && other.pops.length === 0) ||
+        (other.acknowledgements.length > 0 && other.backups.length === 0)),
+  );
+  if (unseen) {
+    const id = (unseen.backups[0] ?? unseen.acknowledgements[0])?.id;
+    return `popped without a backup, but operation ${id} shows that some of this queue's operations do not pass the proxy`;
+  }
+  return null;
+}
+
+function inQueue(journey: Journey, sinceUs: number, queue: QueueHistory, evidence: Evidence): Ending {
+  const [hole] = evidence.holesHiding(queue.name, { fromUs: sinceUs, toUs: evidence.endUs });
+  if (hole)
+    return undecided(`in its queue, and not popped as far as is known, but ${holeText(hole)}`, [
+      'in-flight',
+      'lost',
+      'delivered',
+    ]);
+  return { at: 'queue', sinceUs, gone: goneFrom(journey, sinceUs, queue) };
+}
+
+/** Evidence that it is no longer in its queue though nobody popped it: the queue was found empty, or a later message came first. */
+function goneFrom(journey: Journey, sinceUs: number, queue: QueueHistory): EndInQueue['gone'] {
+  const empty = queue.emptyPolls.find((mark) => mark.requestedUs > sinceUs);
+  if (empty)
+    return { mark: empty, why: `it was not popped, yet operation ${empty.id} found its queue empty` };
+  const score = journey.enqueues.at(-1)?.score;
+  if (score === undefined) return null;
+  const overtaker = queue.journeys
+    .filter((other) => (other.enqueues.at(-1)?.score ?? Number.NEGATIVE_INFINITY) > score)
+    .flatMap((other) => other.pops)
+    .find((pop) => pop.requestedUs > sinceUs);
+  return overtaker
+    ? {
+        mark: overtaker,
+        why: `it was not popped, yet operation ${overtaker.id} brought a later message`,
+      }
+    : null;
+}
+
+function undecided(
+  why: string,
+  alternatives: readonly string[] = [],
+  next: Mark | null = null,
+): EndUndecided {
+  return { at: 'undecided', why, alternatives, next };
+}
+
+export function holeText(hole: TraceHole): string {
+  const where = hole.connection === null ? 'the whole trace' : `connection ${hole.connection}`;
+  const until = hole.toUs === null ? 'to its end' : `to +${(hole.toUs / 1e6).toFixed(6)}s`;
+  return `${where} has a hole there (${hole.reason}, from +${(hole.fromUs / 1e6).toFixed(6)}s ${until})`;
+}

@@ -1,0 +1,57 @@
+/** How a message came to its end, in sentences: of a finding, for a person who has never seen the wire. */
+import { createHash } from 'node:crypto';
+import type { Ending } from './ending.js';
+import type { Evidence } from './evidence.js';
+import type { Journey } from './journey.js';
+import { seconds } from './question.js';
+
+/** A name for messages without sender and count: first 12 hex digits of the SHA-256 of the member. */
+export function digestOf(member: Buffer): string {
+  return createHash('sha256').update(member).digest('hex').slice(0, 12);
+}
+
+export function storyOf(journey: Journey, evidence: Evidence): string[] {
+  return [sentStory(journey, evidence), ...poppedStory(journey)];
+}
+
+/** What follows for those it was for. */
+export function consequencesOf({ payload }: Journey, ending: Ending): string[] {
+  if (ending.at !== 'pop') return [];
+  const { present } = ending;
+  return [
+    "No ZADD to the $inflight backup followed on any connection before the queue's next receive step, and it was never popped again.",
+    present === null
+      ? 'It does not say who it was for.'
+      : `${present.length} of its ${payload.recipients?.length ?? 0} recipients were still there.`,
+  ];
+}
+
+function sentStory({ payload, queue, member, enqueues }: Journey, evidence: Evidence): string {
+  const group = evidence.groupOf(payload.recipients);
+  const who =
+    payload.sender === null
+      ? `The message ${digestOf(member)}`
+      : `Message ${payload.count} of sender ${payload.sender}`;
+  const [enqueue] = enqueues;
+  if (!enqueue) return `${who} is in the trace without its enqueue, in queue ${queue}.`;
+  const to = payload.recipients
+    ? ` for ${payload.recipients.length} ${payload.recipients.length === 1 ? 'consumer' : 'consumers'} of one process${group ? ` (group ${group})` : ''}`
+    : '';
+  const how =
+    enqueue.by === 'group_send'
+      ? `by group_send (${enqueue.command}, operation ${enqueue.id}; its ZADD and EXPIRE are implied by the script, not seen)`
+      : `by send (ZADD, operation ${enqueue.id})`;
+  return `${who} was put into queue ${queue} ${how} on connection ${enqueue.connection} at ${seconds(enqueue.requestedUs)}${to}.`;
+}
+
+function poppedStory({ pops }: Journey): string[] {
+  const pop = pops.at(-1);
+  if (!pop) return [];
+  const again =
+    pops.length > 1
+      ? `, after ${pops.length - 1} earlier ${pops.length === 2 ? 'pop' : 'pops'} of it that were put back`
+      : '';
+  return [
+    `Connection ${pop.connection} took it with ${pop.command} (operation ${pop.id}), answered at ${seconds(pop.repliedUs ?? pop.requestedUs)}${again}.`,
+  ];
+}
