@@ -7,6 +7,7 @@ import { type Journeys, type Mark, readJourneys } from './journey.js';
 import { type Beat, type Episode, outOfStepEpisodes } from './out-of-step.js';
 import { DEFAULT_FIELDS, type PayloadFields } from './payload.js';
 import { stepOf } from './profiles/channel-layer.js';
+import { QueueModels } from './queue-model.js';
 
 export interface Span {
   readonly fromUs: number;
@@ -21,6 +22,8 @@ export interface Conduct {
 
 export class Evidence {
   readonly journeys: Journeys;
+  /** What each queue can have held, and when. */
+  readonly models: QueueModels;
   readonly connections: ReadonlyMap<number, TraceConnection>;
   readonly holes: readonly TraceHole[];
   /** The last moment that the trace knows of. */
@@ -36,6 +39,7 @@ export class Evidence {
     this.connections = new Map([...trace.connections()].map((connection) => [connection.id, connection]));
     this.holes = [...trace.holes()];
     this.endUs = trace.watermarkUs;
+    this.models = new QueueModels(this.journeys.queues, this.connections, this.endUs);
     this.latencyUs = Number(trace.meta.get('latency_us') ?? 0);
   }
 
