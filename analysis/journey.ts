@@ -4,21 +4,13 @@
  * is (message, queue), because one process takes a member once for all its consumers.
  */
 import type { Reply, Trace, TraceOperation } from '../proxy/trace/trace.js';
+import { type Mark, markOf } from './mark.js';
 import { DEFAULT_FIELDS, type Payload, type PayloadFields, readPayload } from './payload.js';
 import { COMMANDS, isProcessQueue, type Step, stepOf } from './profiles/channel-layer.js';
 import { UPKEEP_COMMANDS } from './profiles/queue-upkeep.js';
 import { type QueueUpkeep, UpkeepReader } from './upkeep.js';
 
-/** An operation as the analysis cites it. */
-export interface Mark {
-  readonly id: number;
-  readonly connection: number;
-  readonly command: string;
-  readonly key: string;
-  readonly requestedUs: number;
-  readonly repliedUs: number | null;
-  readonly flushedUs: number | null;
-}
+export { type Mark, markOf } from './mark.js';
 
 /**
  * What Redis answered to an attempt to enqueue. `unsure`: some of the script's queues were full, it does not say which. `broken-off`: the
@@ -337,9 +329,4 @@ function acceptanceOf(reply: Reply | null, step: Extract<Step, { step: 'enqueue'
   const full = reply.kind === 'integer' ? Number(reply.value) : 0;
   if (full === 0) return 'accepted';
   return full >= step.deliveries.length ? 'full' : 'unsure';
-}
-
-export function markOf(operation: TraceOperation, key: string): Mark {
-  const { id, connection, command, requestedUs, repliedUs, flushedUs } = operation;
-  return { id, connection, command, key, requestedUs, repliedUs, flushedUs };
 }

@@ -2,7 +2,7 @@
  * When something happened, as far as a trace can tell: at some time from the request to the reply, as the proxy read them. Of what Redis never
  * answered the trace knows no end.
  */
-import type { Mark } from './journey.js';
+import type { Mark } from './mark.js';
 
 export interface Moment {
   readonly fromUs: number;

@@ -5,7 +5,7 @@
  * A trace holds other applications' EXPIRE and DEL too: what is kept is of the layer's queues, known by their name or from before.
  */
 import type { Reply, TraceOperation } from '../proxy/trace/trace.js';
-import { type Mark, markOf, type QueueHistory } from './journey.js';
+import { type Mark, markOf } from './mark.js';
 import { BACKUP_SUFFIX, isProcessQueue, nameOf } from './profiles/channel-layer.js';
 import { type Removed, type Upkeep, upkeepOf } from './profiles/queue-upkeep.js';
 
@@ -36,18 +36,21 @@ export interface Removal extends Mark {
 
 export type QueueUpkeep = Trim | Count | Expire | Removal;
 
+/** What is kept of a queue here: a part of its history. */
+interface Queue {
+  readonly name: string;
+  readonly upkeep: QueueUpkeep[];
+}
+
 export class UpkeepReader {
-  readonly #queues: ReadonlyMap<string, QueueHistory>;
-  readonly #queue: (name: string, operation: TraceOperation) => QueueHistory;
+  readonly #queues: ReadonlyMap<string, Queue>;
+  readonly #queue: (name: string, operation: TraceOperation) => Queue;
   /** Connections that said SELECT; the others speak to database 0. */
   readonly #databases = new Map<number, string>();
-  readonly #databaseOf = new Map<QueueHistory, string>();
+  readonly #databaseOf = new Map<Queue, string>();
 
   /** `queue` finds a queue's history, or begins it. */
-  constructor(
-    queues: ReadonlyMap<string, QueueHistory>,
-    queue: (name: string, operation: TraceOperation) => QueueHistory,
-  ) {
+  constructor(queues: ReadonlyMap<string, Queue>, queue: (name: string, operation: TraceOperation) => Queue) {
     this.#queues = queues;
     this.#queue = queue;
   }
@@ -65,7 +68,7 @@ export class UpkeepReader {
   }
 
   /** A queue was touched on this connection: that is the database it is in. */
-  touched(queue: QueueHistory, connection: number): void {
+  touched(queue: Queue, connection: number): void {
     if (!this.#databaseOf.has(queue)) this.#databaseOf.set(queue, this.#database(connection));
   }
 
@@ -84,7 +87,7 @@ export class UpkeepReader {
     }
   }
 
-  #reached(of: Removed): QueueHistory[] {
+  #reached(of: Removed): Queue[] {
     if ('prefix' in of) return [...this.#queues.values()].filter(({ name }) => name.startsWith(of.prefix));
     const names = new Set(
       of.keys.map((key) => (key.endsWith(BACKUP_SUFFIX) ? key.slice(0, -BACKUP_SUFFIX.length) : key)),
