@@ -4,19 +4,15 @@
  * is (message, queue), because one process takes a member once for all its consumers.
  */
 import type { Reply, Trace, TraceOperation } from '../proxy/trace/trace.js';
+import { type Acceptance, acceptanceOf } from './acceptance.js';
 import { type Mark, markOf } from './mark.js';
 import { DEFAULT_FIELDS, type Payload, type PayloadFields, readPayload } from './payload.js';
 import { COMMANDS, isProcessQueue, type Step, stepOf } from './profiles/channel-layer.js';
 import { UPKEEP_COMMANDS } from './profiles/queue-upkeep.js';
+import { executed } from './transaction.js';
 import { type QueueUpkeep, UpkeepReader } from './upkeep.js';
 
 export { type Mark, markOf } from './mark.js';
-
-/**
- * What Redis answered to an attempt to enqueue. `unsure`: some of the script's queues were full, it does not say which. `broken-off`: the
- * script failed on its way through several queues, and may have served this one before.
- */
-export type Acceptance = 'accepted' | 'full' | 'unsure' | 'refused' | 'broken-off' | 'unanswered';
 
 export interface Enqueue extends Mark {
   readonly by: 'group_send' | 'send';
@@ -95,8 +91,8 @@ export function readJourneys(
     const { transaction } = operation;
     if (transaction === null) builder.add(operation, operation.reply);
     else if (operation.command === 'EXEC') {
-      for (const [member, reply] of executed(queued.get(transaction) ?? [], operation.reply))
-        builder.add(ranBy(operation, member), reply);
+      for (const [member, reply] of executed(queued.get(transaction) ?? [], operation))
+        builder.add(member, reply);
       queued.delete(transaction);
     } else if (operation.command === 'DISCARD') queued.delete(transaction);
     else if (operation.command !== 'MULTI') {
@@ -106,33 +102,6 @@ export function readJourneys(
     }
   }
   return builder.done();
-}
-
-/** Pairs what was queued with the items of EXEC's reply; nothing where the transaction was not run. */
-function* executed(
-  queued: readonly TraceOperation[],
-  exec: Reply | null,
-): Generator<[TraceOperation, Reply | null]> {
-  if (exec !== null && exec.kind !== 'array') return; // aborted: error, or nil after WATCH
-  let item = 0;
-  for (const operation of queued) {
-    if (operation.reply?.kind === 'error') continue; // refused when queued, so not run
-    yield [operation, exec?.items[item++] ?? null];
-  }
-}
-
-/** What was queued takes effect when EXEC runs it. */
-function ranBy(
-  { requestedUs, repliedUs, flushedUs }: TraceOperation,
-  queued: TraceOperation,
-): TraceOperation {
-  const { id, connection, sequence, command, owed, pipelined, transaction, replyKind } = queued;
-  const { requestLength, replyLength, requestCut, replyCut, args, reply } = queued;
-  return {
-    ...{ id, connection, sequence, command, owed, pipelined, transaction, replyKind },
-    ...{ requestLength, replyLength, requestCut, replyCut, args, reply },
-    ...{ requestedUs, repliedUs, flushedUs },
-  };
 }
 
 class JourneyBuilder {
@@ -310,23 +279,4 @@ class JourneyBuilder {
 /** Nothing there: a null, or an empty array. An error, or a reply that was cut, proves nothing. */
 function isNothing(reply: Reply | null): boolean {
   return reply?.kind === 'null' || (reply?.kind === 'array' && reply.items.length === 0);
-}
-
-/** Errors that Redis gives before a command, or a script's first write, has done anything. */
-const REFUSED_AS_A_WHOLE =
-  /^(OOM|READONLY|LOADING|NOPERM|NOAUTH|NOSCRIPT|MISCONF|NOREPLICAS|BUSY|MASTERDOWN|CLUSTERDOWN|MOVED|ASK|CROSSSLOT|TRYAGAIN)\b/;
-
-function refusedWhole(error: string, { by, deliveries }: Extract<Step, { step: 'enqueue' }>): boolean {
-  if (by === 'send' || REFUSED_AS_A_WHOLE.test(error)) return true;
-  // The script counts a queue before it adds to it: of one queue alone a wrong type stops it before.
-  return deliveries.length === 1 && error.includes('WRONGTYPE');
-}
-
-function acceptanceOf(reply: Reply | null, step: Extract<Step, { step: 'enqueue' }>): Acceptance {
-  if (reply === null) return 'unanswered';
-  if (reply.kind === 'error') return refusedWhole(reply.text, step) ? 'refused' : 'broken-off';
-  if (step.by === 'send') return 'accepted';
-  const full = reply.kind === 'integer' ? Number(reply.value) : 0;
-  if (full === 0) return 'accepted';
-  return full >= step.deliveries.length ? 'full' : 'unsure';
 }

@@ -60,3 +60,8 @@ export function countWhile<Item>(sorted: readonly Item[], before: (item: Item) =
   }
   return low;
 }
+
+/** A time in the trace, for people: `+9.628360s`. */
+export function seconds(us: number): string {
+  return `${us < 0 ? '-' : '+'}${(Math.abs(us) / 1e6).toFixed(6)}s`;
+}

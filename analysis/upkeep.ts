@@ -11,6 +11,8 @@ import { type Removed, type Upkeep, upkeepOf } from './profiles/queue-upkeep.js'
 
 export interface Trim extends Mark {
   readonly does: 'trim';
+  /** Not in a MULTI: `send` trims alone, group_send in a MULTI. */
+  readonly alone: boolean;
   readonly upTo: number;
   readonly removed: number | null;
 }
@@ -64,7 +66,7 @@ export class UpkeepReader {
     const upkeep = upkeepOf(operation, reply);
     if (upkeep?.upkeep === 'remove') this.#removed(operation, upkeep);
     else if (upkeep && (isProcessQueue(upkeep.queue) || this.#queues.has(upkeep.queue)))
-      this.#queue(upkeep.queue, operation).upkeep.push(kept(upkeep, markOf(operation, upkeep.queue)));
+      this.#queue(upkeep.queue, operation).upkeep.push(kept(upkeep, operation));
   }
 
   /** A queue was touched on this connection: that is the database it is in. */
@@ -104,10 +106,12 @@ function covers(of: Removed, key: string): boolean {
   return 'prefix' in of ? key.startsWith(of.prefix) : of.keys.includes(key);
 }
 
-function kept(upkeep: Exclude<Upkeep, { upkeep: 'remove' }>, mark: Mark): QueueUpkeep {
+function kept(upkeep: Exclude<Upkeep, { upkeep: 'remove' }>, operation: TraceOperation): QueueUpkeep {
+  const mark = markOf(operation, upkeep.queue);
+  const alone = operation.transaction === null;
   switch (upkeep.upkeep) {
     case 'trim':
-      return { ...mark, does: 'trim', upTo: upkeep.upTo, removed: upkeep.removed };
+      return { ...mark, does: 'trim', alone, upTo: upkeep.upTo, removed: upkeep.removed };
     case 'count':
       return { ...mark, does: 'count', held: upkeep.held };
     case 'expire':

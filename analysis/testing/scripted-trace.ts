@@ -2,7 +2,14 @@
  * A trace written as a script, for tests of what real recordings cannot be made to show at will: every line is an
  * operation of the channel layer at a time in milliseconds. Not a mock of Redis: it holds what a trace would hold.
  */
-import type { Reply, Trace, TraceConnection, TraceHole, TraceOperation } from '../../proxy/trace/trace.js';
+import type {
+  Reply,
+  Trace,
+  TraceConnection,
+  TraceHole,
+  TraceOperation,
+  TraceSample,
+} from '../../proxy/trace/trace.js';
 import { encodeMember } from '../../server/layers/message.js';
 
 export const PROCESS = 'specific.0123456789abcdef0123456789abcdef!';
@@ -47,6 +54,7 @@ export class ScriptedTrace implements Trace {
   readonly #operations: TraceOperation[] = [];
   readonly #connections = new Map<number, Mutable<TraceConnection>>();
   readonly #holes: TraceHole[] = [];
+  readonly #samples: TraceSample[] = [];
 
   /** Any operation. Returns its id. */
   request(
@@ -190,6 +198,12 @@ export class ScriptedTrace implements Trace {
     });
   }
 
+  /** What Redis said of itself at a moment. */
+  sample(atMs: number, fields: Readonly<Record<string, string>>): void {
+    for (const [field, value] of Object.entries(fields))
+      this.#samples.push({ atUs: atMs * 1000, field, value });
+  }
+
   #open(id: number): Mutable<TraceConnection> {
     let connection = this.#connections.get(id);
     if (!connection) {
@@ -257,6 +271,10 @@ export class ScriptedTrace implements Trace {
 
   holes(): IterableIterator<TraceHole> {
     return this.#holes.values();
+  }
+
+  samples(): IterableIterator<TraceSample> {
+    return this.#samples.values();
   }
 
   sql(): never {
