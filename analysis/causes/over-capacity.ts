@@ -40,7 +40,10 @@ function whyThisOne({ end: { enqueue }, journey, queue, evidence }: Case<EndAtEn
   if (!fullness || evidence.holesHiding(queue.name, afterwards).length > 0) return null;
   // Had it been put there, it would have come before what came; unless something took it out.
   const gone = shownGone(journey, enqueue.repliedUs ?? enqueue.requestedUs, queue);
-  return gone && evidence.models.of(queue.name).departuresOf(journey).length === 0
+  if (!gone) return null;
+  const shownUs = gone.mark.repliedUs ?? gone.mark.requestedUs;
+  const departures = evidence.models.of(queue.name).departuresOf(journey);
+  return departures.every(({ fromUs }) => fromUs > shownUs)
     ? `${said}; had it been put into this one, it would have been popped: ${gone.why}`
     : null;
 }

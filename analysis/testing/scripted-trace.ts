@@ -51,10 +51,23 @@ export class ScriptedTrace implements Trace {
   watermarkUs = 60_000_000;
   readonly live = false;
   readonly endMarker = true;
-  readonly #operations: TraceOperation[] = [];
-  readonly #connections = new Map<number, Mutable<TraceConnection>>();
+  readonly #queue: string;
+  readonly #operations: TraceOperation[];
+  readonly #connections: Map<number, Mutable<TraceConnection>>;
   readonly #holes: TraceHole[] = [];
   readonly #samples: TraceSample[] = [];
+
+  /** `of`: the script that this one writes to, of another queue. */
+  constructor(of?: ScriptedTrace, queue = QUEUE) {
+    this.#queue = queue;
+    this.#operations = of ? of.#operations : [];
+    this.#connections = of ? of.#connections : new Map();
+  }
+
+  /** The same script, of another queue: for lines such as `trace.on(OTHER).receive(…)`. */
+  on(queue: string): ScriptedTrace {
+    return new ScriptedTrace(this, queue);
+  }
 
   /** Any operation. Returns its id. */
   request(
@@ -113,30 +126,42 @@ export class ScriptedTrace implements Trace {
     atMs: number,
     connection: number,
     member: Buffer,
-    { full = 0, queue = QUEUE, ...timing }: Timing & { full?: number; queue?: string } = {},
+    { full = 0, queue = this.#queue, ...timing }: Timing & { full?: number; queue?: string } = {},
   ) {
     const args = ['EVAL', 'script', '1', queue, member, '1000', String(atMs / 1000), '60'];
     return this.request(atMs, connection, args, integer(full), timing);
   }
 
   poll(atMs: number, connection: number, member: Buffer | null, timing: Timing = {}) {
-    const reply = member ? array(bulk(QUEUE), bulk(member), bulk('1.5')) : nil;
-    return this.request(atMs, connection, ['BZPOPMIN', QUEUE, '5'], reply, timing);
+    const reply = member ? array(bulk(this.#queue), bulk(member), bulk('1.5')) : nil;
+    return this.request(atMs, connection, ['BZPOPMIN', this.#queue, '5'], reply, timing);
   }
 
   restore(atMs: number, connection: number, timing: Timing = {}) {
-    return this.request(atMs, connection, ['EVAL', 'cleanup', '0', QUEUE, `${QUEUE}$inflight`], nil, timing);
+    return this.request(
+      atMs,
+      connection,
+      ['EVAL', 'cleanup', '0', this.#queue, `${this.#queue}$inflight`],
+      nil,
+      timing,
+    );
   }
 
   backup(atMs: number, connection: number, member: Buffer, timing: Timing = {}) {
-    return this.request(atMs, connection, ['ZADD', `${QUEUE}$inflight`, '1.50', member], integer(1), timing);
+    return this.request(
+      atMs,
+      connection,
+      ['ZADD', `${this.#queue}$inflight`, '1.50', member],
+      integer(1),
+      timing,
+    );
   }
 
   acknowledge(atMs: number, connection: number, member: Buffer, timing: Timing = {}) {
     return this.request(
       atMs,
       connection,
-      ['ZPOPMIN', `${QUEUE}$inflight`],
+      ['ZPOPMIN', `${this.#queue}$inflight`],
       array(bulk(member), bulk('1.5')),
       timing,
     );
@@ -144,7 +169,7 @@ export class ScriptedTrace implements Trace {
 
   /** What waits, popped and backed up by one script: gaptrace's reliable receive. */
   take(atMs: number, connection: number, members: readonly Buffer[], timing: Timing = {}) {
-    const args = ['EVAL', 'take', '2', QUEUE, `${QUEUE}$inflight`, '100'];
+    const args = ['EVAL', 'take', '2', this.#queue, `${this.#queue}$inflight`, '100'];
     const reply = array(...members.flatMap((member) => [bulk(member), bulk('1.5')]));
     return this.request(atMs, connection, args, reply, timing);
   }
