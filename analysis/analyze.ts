@@ -9,6 +9,7 @@ import { Judge, type JudgedJourney } from './judge.js';
 import type { Judgement } from './judgement.js';
 import { DEFAULT_FIELDS, type PayloadFields } from './payload.js';
 import { type Asked, absenceOf, askedByGaps, MessageIndex, unknownSender } from './question.js';
+import { refusedSends } from './refused-sends.js';
 import { isLoss, type Verdict, worst } from './verdict.js';
 
 export type Question =
@@ -45,7 +46,8 @@ export function analyze(trace: Trace, question: Question, fields: PayloadFields 
   const judge = new Judge(evidence);
   const judgements = judge.all();
   const index = new MessageIndex(judgements);
-  const { findings, verdicts } = answer(question, { judge, judgements, index, evidence, trace });
+  const unsent = refusedSends(evidence);
+  const { findings, verdicts } = answer(question, { judge, judgements, unsent, index, evidence, trace });
   const summary: Record<string, number> = Object.fromEntries(SUMMARY.map((verdict) => [verdict, 0]));
   for (const verdict of verdicts) summary[verdict] = (summary[verdict] ?? 0) + 1;
   const redacted = evidence.holes.filter(({ reason }) => reason === 'redacted').length;
@@ -69,6 +71,8 @@ export function analyze(trace: Trace, question: Question, fields: PayloadFields 
 interface Material {
   readonly judge: Judge;
   readonly judgements: readonly JudgedJourney[];
+  /** Of messages that never reached the wire. */
+  readonly unsent: readonly Judgement[];
   readonly index: MessageIndex<JudgedJourney>;
   readonly evidence: Evidence;
   readonly trace: Trace;
@@ -95,12 +99,13 @@ function answer(question: Question, material: Material): Answer {
   }
 }
 
-function everyLoss({ judgements, evidence, trace }: Material): Answer {
-  const findings = judgements
+function everyLoss({ judgements, unsent, evidence, trace }: Material): Answer {
+  const all = [...judgements, ...unsent];
+  const findings = all
     .filter(({ verdict }) => isLoss(verdict) || verdict === 'indeterminate')
     .map((judgement) => findingOf(null, judgement, evidence, trace))
     .sort((a, b) => (a.operations.at(-1)?.requested_us ?? 0) - (b.operations.at(-1)?.requested_us ?? 0));
-  return { findings, verdicts: judgements.map(({ verdict }) => verdict) };
+  return { findings, verdicts: all.map(({ verdict }) => verdict) };
 }
 
 function everyGap(log: ClientLog, material: Material): Answer {

@@ -3,10 +3,14 @@
  * connections, read from the trace when asked for. Holds no judgement but one: who was still there.
  */
 import type { Trace, TraceConnection, TraceHole, TraceOperation } from '../proxy/trace/trace.js';
+import { FullQueues } from './fullness.js';
 import { type Journeys, type Mark, readJourneys } from './journey.js';
 import { type Beat, type Episode, outOfStepEpisodes } from './out-of-step.js';
 import { DEFAULT_FIELDS, type PayloadFields } from './payload.js';
 import { stepOf } from './profiles/channel-layer.js';
+import { QueueModels } from './queue-model.js';
+import { Readers } from './readers.js';
+import { RedisSamples } from './redis-samples.js';
 
 export interface Span {
   readonly fromUs: number;
@@ -21,6 +25,12 @@ export interface Conduct {
 
 export class Evidence {
   readonly journeys: Journeys;
+  /** What each queue can have held, and when. */
+  readonly models: QueueModels;
+  readonly fullQueues: FullQueues;
+  readonly readers: Readers;
+  /** What Redis said of itself while the trace was recorded. */
+  readonly samples: RedisSamples;
   readonly connections: ReadonlyMap<number, TraceConnection>;
   readonly holes: readonly TraceHole[];
   /** The last moment that the trace knows of. */
@@ -36,6 +46,12 @@ export class Evidence {
     this.connections = new Map([...trace.connections()].map((connection) => [connection.id, connection]));
     this.holes = [...trace.holes()];
     this.endUs = trace.watermarkUs;
+    this.models = new QueueModels(this.journeys.queues, this.connections, this.endUs);
+    this.fullQueues = new FullQueues(this.journeys.queues, this.models, (queue, span) =>
+      this.holesHiding(queue, span),
+    );
+    this.readers = new Readers(this.connections, this.endUs);
+    this.samples = new RedisSamples(trace.samples());
     this.latencyUs = Number(trace.meta.get('latency_us') ?? 0);
   }
 

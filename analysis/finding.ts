@@ -43,7 +43,7 @@ export interface Finding {
   readonly recipients: readonly string[];
   /** Recipients who were still there when it was lost. */
   readonly recipients_present: readonly string[];
-  /** First 12 hex digits of the SHA-256 of the member: a name for messages without sender and count. */
+  /** First 12 hex digits of the SHA-256 of the member: a name for messages without sender and count. Null: it is not on the wire. */
   readonly member: string | null;
   readonly excerpt: string | null;
   /** What the client on the connection that took it says it is; null where it does not say. */
@@ -80,7 +80,7 @@ export function findingOf(
     group: evidence.groupOf(payload.recipients),
     recipients: payload.recipients ?? [],
     recipients_present: judgement.present ?? [],
-    member: digestOf(judgement.member),
+    member: judgement.member.length === 0 ? null : digestOf(judgement.member),
     excerpt: payload.excerpt,
     client_library: library,
     latency_us: evidence.latencyUs,

@@ -2,11 +2,16 @@
 import type { End } from '../ending.js';
 import type { Cause, Meaning } from './cause.js';
 import { lostAfterRedis } from './lost-after-redis.js';
+import { messageExpired } from './message-expired.js';
 import { neverSent } from './never-sent.js';
+import { orphanedInFlight } from './orphaned-in-flight.js';
 import { overCapacity } from './over-capacity.js';
 import { poppedThenDisconnected } from './popped-then-disconnected.js';
+import { queueExpired } from './queue-expired.js';
+import { receiverStalled } from './receiver-stalled.js';
 import { redeliveredLate } from './redelivered-late.js';
 import { rejected } from './rejected.js';
+import { removedOutsideTrace } from './removed-outside-trace.js';
 import { replyDesync } from './reply-desync.js';
 import { sendUnconfirmed } from './send-unconfirmed.js';
 import { strayPop } from './stray-pop.js';
@@ -14,10 +19,10 @@ import { strayPop } from './stray-pop.js';
 type Causes = { readonly [At in End['at']]: readonly Cause<Extract<End, { at: At }>>[] };
 
 export const CAUSES: Causes = {
-  enqueue: [overCapacity, rejected, sendUnconfirmed],
-  queue: [],
+  enqueue: [receiverStalled, overCapacity, rejected, sendUnconfirmed],
+  queue: [receiverStalled, queueExpired, messageExpired, removedOutsideTrace],
   pop: [replyDesync, strayPop, poppedThenDisconnected],
-  backup: [],
+  backup: [orphanedInFlight],
   acknowledge: [redeliveredLate, lostAfterRedis],
 };
 

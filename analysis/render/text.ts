@@ -48,7 +48,9 @@ function story(finding: Finding, colour: boolean): string[] {
 function heading(finding: Finding, colour: boolean): string {
   const what =
     finding.sender === null
-      ? `message ${finding.member ?? '?'}`
+      ? finding.member === null
+        ? 'a message that is not on the wire'
+        : `message ${finding.member}`
       : `message ${finding.count} of sender ${visible(finding.sender)}`;
   const room = finding.room === null ? '' : `, ${visible(finding.room)}`;
   const by =
@@ -79,6 +81,12 @@ function moments(finding: Finding): string[] {
 const ROLES: Readonly<Record<string, string>> = {
   enqueue: 'sent',
   pop: 'popped',
+  count: 'counted',
+  trim: 'trimmed',
+  removal: 'removed',
+  'time-to-live': 'lives until',
+  'shown-gone': 'gone by',
+  'last-receive': 'last receive',
   backup: 'backed up',
   acknowledge: 'acked',
   'next-receive': 'next step',
