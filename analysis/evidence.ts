@@ -3,7 +3,8 @@
  * connections, read from the trace when asked for. Holds no judgement but one: who was still there.
  */
 import type { Trace, TraceConnection, TraceHole, TraceOperation } from '../proxy/trace/trace.js';
-import { type Journeys, type Mark, readJourneys } from './journey.js';
+import { Departures } from './departures.js';
+import { type Journeys, readJourneys } from './journey.js';
 import { type Beat, type Episode, outOfStepEpisodes } from './out-of-step.js';
 import { DEFAULT_FIELDS, type PayloadFields } from './payload.js';
 import { stepOf } from './profiles/channel-layer.js';
@@ -23,6 +24,7 @@ export class Evidence {
   readonly journeys: Journeys;
   readonly connections: ReadonlyMap<number, TraceConnection>;
   readonly holes: readonly TraceHole[];
+  readonly departures: Departures;
   /** The last moment that the trace knows of. */
   readonly endUs: number;
   /** What the recorder added each way, microseconds. */
@@ -35,6 +37,7 @@ export class Evidence {
     this.journeys = readJourneys(trace, fields);
     this.connections = new Map([...trace.connections()].map((connection) => [connection.id, connection]));
     this.holes = [...trace.holes()];
+    this.departures = new Departures(this.journeys);
     this.endUs = trace.watermarkUs;
     this.latencyUs = Number(trace.meta.get('latency_us') ?? 0);
   }
@@ -91,19 +94,6 @@ export class Evidence {
     const [first, ...rest] = recipients.map(groupsOf);
     const shared = [...(first ?? [])].filter((group) => rest.every((groups) => groups.has(group)));
     return shared.length === 1 ? (shared[0] ?? null) : null;
-  }
-
-  /** The consumer of that process that left next after a moment, within two seconds: whose disconnect may have set it off. */
-  departureAfter(process: string, atUs: number): { readonly channel: string; readonly mark: Mark } | null {
-    let found: { channel: string; mark: Mark } | null = null;
-    for (const [channel, memberships] of this.journeys.memberships) {
-      if (!channel.startsWith(process)) continue;
-      for (const { joined, mark } of memberships) {
-        if (joined || mark.requestedUs < atUs || mark.requestedUs > atUs + 2_000_000) continue;
-        if (!found || mark.requestedUs < found.mark.requestedUs) found = { channel, mark };
-      }
-    }
-    return found;
   }
 
   /** What the client on a connection says it is. */

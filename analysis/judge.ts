@@ -179,7 +179,8 @@ function plain(verdict: Verdict, because: string): Sentence {
 
 function waypointsOf(journey: Journey, ending: Ending, evidence: Evidence): Waypoint[] {
   const next = ending.at === 'pop' || ending.at === 'undecided' ? ending.next : null;
-  const departure = ending.at === 'pop' ? departureOf(journey, ending.pop, evidence) : null;
+  const departure =
+    ending.at === 'pop' ? evidence.departures.nextTo(journey.queue, ending.next.requestedUs) : null;
   return [
     ...journey.enqueues.map((enqueue) => ({
       role: 'enqueue',
@@ -192,11 +193,6 @@ function waypointsOf(journey: Journey, ending: Ending, evidence: Evidence): Wayp
     ...journey.backups.map((mark) => ({ role: 'backup', mark })),
     ...journey.acknowledgements.map((mark) => ({ role: 'acknowledge', mark })),
     ...(next ? [{ role: 'next-receive', mark: next }] : []),
-    ...(departure ? [{ role: 'departure', mark: departure }] : []),
+    ...(departure ? [{ role: 'departure', mark: departure.mark }] : []),
   ];
-}
-
-function departureOf(journey: Journey, pop: Mark, evidence: Evidence): Mark | null {
-  const process = processOf(journey.payload.recipients?.[0] ?? '');
-  return process === null ? null : (evidence.departureAfter(process, pop.requestedUs)?.mark ?? null);
 }
