@@ -30,6 +30,8 @@ export interface Enqueue extends Mark {
   readonly score: number;
   /** Seconds that the script lets the queue live; null where it was not said. */
   readonly expiry: number | null;
+  /** How many messages its queue may hold, as the script was told; null where it was not said. */
+  readonly capacity: number | null;
 }
 
 export interface Journey {
@@ -184,7 +186,7 @@ class JourneyBuilder {
 
   #enqueued(operation: TraceOperation, reply: Reply | null, step: Extract<Step, { step: 'enqueue' }>): void {
     const acceptance = acceptanceOf(reply, step);
-    for (const { queue, member } of step.deliveries) {
+    for (const { queue, member, capacity } of step.deliveries) {
       this.#queue(queue, operation);
       this.#journey(queue, member).enqueues.push({
         ...markOf(operation, queue),
@@ -193,6 +195,7 @@ class JourneyBuilder {
         error: reply?.kind === 'error' ? reply.text : null,
         score: step.score,
         expiry: step.expiry,
+        capacity,
       });
     }
   }

@@ -5,7 +5,7 @@
 import type { Case, Cause, Citation, Examination, PopConduct } from './causes/cause.js';
 import { CAUSES } from './causes/index.js';
 import { type End, type Ending, endingOf } from './ending.js';
-import type { Evidence } from './evidence.js';
+import type { Conduct, Evidence } from './evidence.js';
 import type { Journey, Mark } from './journey.js';
 import type { Judgement, Waypoint } from './judgement.js';
 import { episodeOf } from './out-of-step.js';
@@ -37,6 +37,11 @@ export class Judge {
   /** The verdict on a message of which a client says that it never got it. */
   missed({ journey, ending }: JudgedJourney): JudgedJourney {
     return this.#judge(journey, ending, true);
+  }
+
+  /** How a connection was used, known which of its pops lost their message. */
+  conductOf(connection: number): Conduct {
+    return this.#evidence.conduct(connection, this.#lostPops);
   }
 
   #judge(journey: Journey, ending: Ending, missed: boolean): JudgedJourney {
@@ -150,7 +155,7 @@ export class Judge {
 
   #conduct(pop: Mark | undefined): PopConduct | null {
     if (!pop) return null;
-    const { beats, episodes } = this.#evidence.conduct(pop.connection, this.#lostPops);
+    const { beats, episodes } = this.conductOf(pop.connection);
     const popAt = beats.findIndex((beat) => beat.id === pop.id);
     return {
       after: beats.slice(popAt + 1).filter((beat) => beat.requestedUs > (pop.repliedUs ?? pop.requestedUs)),
