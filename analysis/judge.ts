@@ -4,7 +4,7 @@
  */
 import type { Case, Cause, Citation, Examination, PopConduct } from './causes/cause.js';
 import { CAUSES } from './causes/index.js';
-import { type End, type Ending, endingOf } from './ending.js';
+import { type End, type EndAtPop, type Ending, endingOf } from './ending.js';
 import type { Conduct, Evidence } from './evidence.js';
 import type { Journey, Mark } from './journey.js';
 import type { Judgement, Waypoint } from './judgement.js';
@@ -185,7 +185,7 @@ function plain(verdict: Verdict, because: string): Sentence {
 function waypointsOf(journey: Journey, ending: Ending, evidence: Evidence): Waypoint[] {
   const next = ending.at === 'pop' || ending.at === 'undecided' ? ending.next : null;
   const departure =
-    ending.at === 'pop' ? evidence.departures.nextTo(journey.queue, ending.next.requestedUs) : null;
+    ending.at === 'pop' ? evidence.departures.nextTo(journey.queue, cancelledBy(ending, evidence)) : null;
   return [
     ...journey.enqueues.map((enqueue) => ({
       role: 'enqueue',
@@ -200,4 +200,9 @@ function waypointsOf(journey: Journey, ending: Ending, evidence: Evidence): Wayp
     ...(next ? [{ role: 'next-receive', mark: next }] : []),
     ...(departure ? [{ role: 'departure', mark: departure.mark }] : []),
   ];
+}
+
+/** The latest moment at which the receive can have been cancelled: its connection is closed, or the next receive step begins. */
+function cancelledBy({ pop, next }: EndAtPop, { connections }: Evidence): number {
+  return Math.min(next.requestedUs, connections.get(pop.connection)?.closedUs ?? next.requestedUs);
 }

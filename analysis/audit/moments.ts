@@ -78,18 +78,18 @@ export function recipientsHit({ present, payload }: Judgement): readonly string[
   return present ?? payload.recipients ?? [];
 }
 
-/** Whoever left next to the first lost pop, and those who had left just before. */
+/** Who left next to the first lost pop, and those who had left just before. */
 function departuresOf(losses: readonly Judgement[], evidence: Evidence): Departure[] {
   for (const { queue, waypoints } of losses) {
-    const next = waypoints.find(({ role }) => role === 'next-receive')?.mark.requestedUs;
-    if (next === undefined || !waypoints.some(({ role }) => role === 'departure')) continue;
-    const nearest = evidence.departures.nextTo(queue, next);
-    if (!nearest) continue;
-    const untilUs = nearest.mark.requestedUs;
-    const atOnce = evidence.departures
+    const mark = waypoints.find(({ role }) => role === 'departure')?.mark;
+    if (!mark) continue;
+    return evidence.departures
       .ofQueue(queue)
-      .filter(({ mark }) => mark.requestedUs <= untilUs && mark.requestedUs >= untilUs - AT_ONCE_US);
-    return [nearest, ...atOnce.filter((one) => one !== nearest).reverse()];
+      .filter(
+        ({ mark: { id, requestedUs } }) =>
+          id === mark.id || (requestedUs <= mark.requestedUs && requestedUs >= mark.requestedUs - AT_ONCE_US),
+      )
+      .reverse();
   }
   return [];
 }

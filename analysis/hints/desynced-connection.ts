@@ -1,6 +1,7 @@
 /**
  * A connection whose client reads replies that belong to other requests, whether that has lost a message yet or not. A cancelled
- * command left its reply unread (redis-py 4.4.0 to 4.5.3; redis-py#2624). What an episode out of step is, is in ../out-of-step.ts.
+ * command left its reply unread (redis-py 4.4.0 to 4.5.3; redis-py#2624). What an episode out of step is, is in ../out-of-step.ts: it
+ * begins with a pop that took a message.
  *
  * Innocent: a client that multiplexes sends before earlier replies came, too. So an episode that lost nothing counts only on a
  * connection that was seen in step before: one whole receive cycle, each request after the reply to the one before it.
@@ -39,7 +40,7 @@ function seenOf(connection: number, conducted: Conduct, episode: Episode, trace:
   });
   const from = conducted.beats.find(({ id }) => id === episode.firstId)?.requestedUs ?? 0;
   return {
-    seen: `Connection ${connection} was out of step from ${seconds(from)} ${episode.endId === null ? 'to its end' : `to operation ${episode.endId}`}: operation ${episode.overlapId} was sent on it before the reply to operation ${episode.owedId} had reached the client. ${lost === 0 ? 'No pop lost its message there.' : `${lost} ${lost === 1 ? 'pop' : 'pops'} lost their messages there.`}`,
+    seen: `Connection ${connection} was out of step from ${seconds(from)} ${episode.endId === null ? 'to its end' : `to operation ${episode.endId}`}: operation ${episode.overlapId} was sent on it before the reply to operation ${episode.owedId} had reached the client. ${lost === 0 ? 'No pop lost its message there.' : `${lost} ${lost === 1 ? 'pop lost its message' : 'pops lost their messages'} there.`}`,
     operations,
   };
 }

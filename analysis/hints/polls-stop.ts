@@ -11,11 +11,8 @@ import { seconds } from '../question.js';
 import type { HintKind, HintMaterial } from './hint.js';
 import { type UnpolledSpan, unpolledSpans } from './unpolled.js';
 
-/** No span shorter than this is looked at: a process does other things, too. */
-const SHORTEST_US = 1_000_000;
-
 function look({ evidence, trace }: HintMaterial) {
-  return unpolledSpans(evidence, SHORTEST_US).flatMap((span) => {
+  return unpolledSpans(evidence).flatMap((span) => {
     const timeoutUs = pollTimeoutUs(span, trace);
     return timeoutUs !== null && span.waitedUs > timeoutUs ? [seenOf(span, timeoutUs)] : [];
   });

@@ -10,7 +10,7 @@ import type { HintKind, HintMaterial } from './hint.js';
 import { unpolledSpans } from './unpolled.js';
 
 function look({ evidence }: HintMaterial) {
-  return unpolledSpans(evidence, 0).flatMap(({ queue, fromUs, toUs, last, next, waiting, waitedUs }) => {
+  return unpolledSpans(evidence).flatMap(({ queue, fromUs, toUs, last, next, waiting, waitedUs }) => {
     const expiry = waiting[0]?.expiry ?? null;
     if (expiry === null || waitedUs <= (expiry * 1e6) / 2) return [];
     const n = waiting.length;

@@ -20,12 +20,15 @@ export interface UnpolledSpan {
   readonly waitedUs: number;
 }
 
-/** Every such span in which a message waited for longer than `longerThanUs`. */
-export function unpolledSpans(evidence: Evidence, longerThanUs: number): UnpolledSpan[] {
-  return [...evidence.journeys.queues.values()].flatMap((queue) => spansOf(queue, evidence, longerThanUs));
+/** A process does other things, too: no message that waited for less than this is worth a word. */
+const LONG_US = 1_000_000;
+
+/** Every such span in which a message waited for more than a second. */
+export function unpolledSpans(evidence: Evidence): UnpolledSpan[] {
+  return [...evidence.journeys.queues.values()].flatMap((queue) => spansOf(queue, evidence));
 }
 
-function spansOf(queue: QueueHistory, evidence: Evidence, longerThanUs: number): UnpolledSpan[] {
+function spansOf(queue: QueueHistory, evidence: Evidence): UnpolledSpan[] {
   const receives = [...queue.receives].sort((a, b) => a.requestedUs - b.requestedUs);
   const closed = (mark: Mark) => evidence.connections.get(mark.connection)?.closedUs ?? evidence.endUs;
   const aliveUntilUs = Math.max(...receives.map(closed));
@@ -35,9 +38,9 @@ function spansOf(queue: QueueHistory, evidence: Evidence, longerThanUs: number):
     busyUntilUs = Math.max(busyUntilUs, last.repliedUs ?? closed(last));
     const next = receives[at + 1] ?? null;
     const toUs = Math.min(next?.requestedUs ?? evidence.endUs, aliveUntilUs);
-    if (toUs - busyUntilUs <= longerThanUs) continue;
+    if (toUs - busyUntilUs <= LONG_US) continue;
     const span = spanOf({ queue, fromUs: busyUntilUs, toUs, last, next }, evidence);
-    if (span && span.waitedUs > longerThanUs) spans.push(span);
+    if (span && span.waitedUs > LONG_US) spans.push(span);
   }
   return spans;
 }
