@@ -9,6 +9,7 @@ import { seconds } from '../question.js';
 import { type BesideDepartures, isMoreThanChance } from './beside-departures.js';
 import type { InterruptedPop } from './interrupted.js';
 import { type Moment, recipientsHit, roomOf } from './moments.js';
+import { groupedBy } from './totals.js';
 
 export interface Answer {
   readonly question: string;
@@ -44,10 +45,11 @@ export function answersOf(findings: Findings): Answer[] {
 function sameMoment({ judgements, evidence, moments }: Findings): Answer {
   const question = 'Why do clients in different groups miss messages at the same moment?';
   const losses = moments.flatMap((moment) => moment.losses);
-  const queues = [...new Set(losses.map(({ queue }) => queue))];
-  const roomsOf = (queue: string) =>
-    new Set(judgements.filter((one) => one.queue === queue).flatMap((one) => roomOf(one, evidence) ?? []));
-  const shared = queues.filter((queue) => roomsOf(queue).size > 1);
+  const losing = new Set(losses.map(({ queue }) => queue));
+  const shared = groupedBy(judgements, ({ queue }) => queue).flatMap(([queue, of]) => {
+    const rooms = new Set(losing.has(queue) ? of.flatMap((one) => roomOf(one, evidence) ?? []) : []);
+    return rooms.size > 1 ? [{ queue, rooms: rooms.size }] : [];
+  });
   const rooms = new Set(moments.flatMap((moment) => moment.rooms));
   const together = moments.filter((moment) => moment.rooms.length > 1);
   const elsewhere = losses.filter((loss) => lostElsewhere(loss, evidence));
@@ -63,12 +65,12 @@ function sameMoment({ judgements, evidence, moments }: Findings): Answer {
   if (shared.length === 0)
     return cannot(question, 'no queue that lost something carries messages of more than one group', figures);
   const worst = together.toSorted((a, b) => b.losses.length - a.losses.length)[0];
-  const proof = worst?.losses ?? losses.filter(({ queue }) => shared.includes(queue));
+  const proof = worst?.losses ?? losses.filter((loss) => shared.some(({ queue }) => queue === loss.queue));
   return {
     question,
     answered: true,
     answer: [
-      `Because they share a queue: a process takes all messages of its consumers, whatever their group, from one queue (here ${nameList(shared)}, with messages of ${roomsOf(shared[0] as string).size} groups).`,
+      `Because they share a queue: a process takes all messages of its consumers, whatever their group, from one queue (here ${nameList(shared.map(({ queue, rooms }) => `${queue}, with messages of ${rooms} groups`))}).`,
       `${count(losses.length, 'loss', 'losses')} fell into ${count(moments.length, 'moment')} and hit ${count(rooms.size, 'room')}; ${together.length === 0 ? 'none of them' : together.length} hit several rooms at once.`,
       ...(worst
         ? [

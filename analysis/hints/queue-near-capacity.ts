@@ -66,16 +66,7 @@ function integerOf(reply: Reply | null): number | null {
 /** The moment at which the most messages had been put there and not yet left; empty where none ever was. */
 function rebuiltPeak(queue: QueueHistory): Depth[] {
   const changes: { atUs: number; by: 1 | -1; mark: Mark }[] = [];
-  for (const journey of queue.journeys) {
-    const enqueue = journey.enqueues.find(({ acceptance }) => acceptance === 'accepted');
-    if (!enqueue) continue;
-    const inUs = enqueue.repliedUs ?? enqueue.requestedUs;
-    const outUs = Math.min(
-      journey.pops[0]?.repliedUs ?? Number.POSITIVE_INFINITY,
-      queue.emptyPolls.find(({ requestedUs }) => requestedUs >= inUs)?.requestedUs ??
-        Number.POSITIVE_INFINITY,
-      inUs + (enqueue.expiry ?? Number.POSITIVE_INFINITY) * 1e6,
-    );
+  for (const { enqueue, inUs, outUs } of stays(queue)) {
     if (outUs <= inUs) continue; // popped before the reply to its enqueue was read
     changes.push({ atUs: inUs, by: 1, mark: enqueue }, { atUs: outUs, by: -1, mark: enqueue });
   }
@@ -86,6 +77,26 @@ function rebuiltPeak(queue: QueueHistory): Depth[] {
     if (depth > (peak?.depth ?? 0)) peak = { depth, atUs, mark, counted: false };
   }
   return peak ? [peak] : [];
+}
+
+/** From when until when, at the latest, each message was in the queue. */
+function* stays({ journeys, emptyPolls }: QueueHistory) {
+  const accepted = journeys
+    .flatMap(({ enqueues, pops }) => {
+      const enqueue = enqueues.find(({ acceptance }) => acceptance === 'accepted');
+      return enqueue ? [{ enqueue, pop: pops[0], inUs: enqueue.repliedUs ?? enqueue.requestedUs }] : [];
+    })
+    .sort((a, b) => a.inUs - b.inUs);
+  let empty = 0;
+  for (const { enqueue, pop, inUs } of accepted) {
+    while ((emptyPolls[empty]?.requestedUs ?? Number.POSITIVE_INFINITY) < inUs) empty++;
+    const outUs = Math.min(
+      pop?.repliedUs ?? Number.POSITIVE_INFINITY,
+      emptyPolls[empty]?.requestedUs ?? Number.POSITIVE_INFINITY,
+      inUs + (enqueue.expiry ?? Number.POSITIVE_INFINITY) * 1e6,
+    );
+    yield { enqueue, inUs, outUs };
+  }
 }
 
 export const queueNearCapacity: HintKind = {
