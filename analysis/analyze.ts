@@ -3,6 +3,7 @@
  */
 import type { ClientLog } from '../clients/gap-report.js';
 import type { Trace } from '../proxy/trace/trace.js';
+import { type AboutTrace, aboutTrace } from './about-trace.js';
 import { Evidence } from './evidence.js';
 import { absentFinding, type Finding, findingOf } from './finding.js';
 import { Judge, type JudgedJourney } from './judge.js';
@@ -19,17 +20,7 @@ export type Question =
 
 export interface Analysis {
   readonly schema: 1;
-  readonly trace: {
-    readonly path: string;
-    readonly started_at: string;
-    readonly duration_us: number;
-    readonly operations: number;
-    /** What is not in the trace or not understood; `redacted` secrets are counted apart, they hide nothing else. */
-    readonly holes: number;
-    readonly redacted: number;
-    readonly live: boolean;
-    readonly end_marker: boolean;
-  };
+  readonly trace: AboutTrace;
   /**
    * How many messages got which verdict. Of a file of gaps: of all messages that it speaks of, received or missed;
    * of one message: of it; without a question: of every message in every queue of the trace.
@@ -50,19 +41,9 @@ export function analyze(trace: Trace, question: Question, fields: PayloadFields 
   const { findings, verdicts } = answer(question, { judge, judgements, unsent, index, evidence, trace });
   const summary: Record<string, number> = Object.fromEntries(SUMMARY.map((verdict) => [verdict, 0]));
   for (const verdict of verdicts) summary[verdict] = (summary[verdict] ?? 0) + 1;
-  const redacted = evidence.holes.filter(({ reason }) => reason === 'redacted').length;
   return {
     schema: 1,
-    trace: {
-      path: trace.path,
-      started_at: new Date(trace.startedUnixUs / 1000).toISOString(),
-      duration_us: trace.watermarkUs,
-      operations: trace.operationCount(),
-      holes: evidence.holes.length - redacted,
-      redacted,
-      live: trace.live,
-      end_marker: trace.endMarker,
-    },
+    trace: aboutTrace(trace, evidence),
     summary,
     findings,
   };

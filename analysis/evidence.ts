@@ -3,8 +3,9 @@
  * connections, read from the trace when asked for. Holds no judgement but one: who was still there.
  */
 import type { Trace, TraceConnection, TraceHole, TraceOperation } from '../proxy/trace/trace.js';
+import { Departures } from './departures.js';
 import { FullQueues } from './fullness.js';
-import { type Journeys, type Mark, readJourneys } from './journey.js';
+import { type Journeys, readJourneys } from './journey.js';
 import { type Beat, type Episode, outOfStepEpisodes } from './out-of-step.js';
 import { DEFAULT_FIELDS, type PayloadFields } from './payload.js';
 import { stepOf } from './profiles/channel-layer.js';
@@ -33,6 +34,7 @@ export class Evidence {
   readonly samples: RedisSamples;
   readonly connections: ReadonlyMap<number, TraceConnection>;
   readonly holes: readonly TraceHole[];
+  readonly departures: Departures;
   /** The last moment that the trace knows of. */
   readonly endUs: number;
   /** What the recorder added each way, microseconds. */
@@ -45,6 +47,7 @@ export class Evidence {
     this.journeys = readJourneys(trace, fields);
     this.connections = new Map([...trace.connections()].map((connection) => [connection.id, connection]));
     this.holes = [...trace.holes()];
+    this.departures = new Departures(this.journeys);
     this.endUs = trace.watermarkUs;
     this.models = new QueueModels(this.journeys.queues, this.connections, this.endUs);
     this.fullQueues = new FullQueues(this.journeys.queues, this.models, (queue, span) =>
@@ -107,19 +110,6 @@ export class Evidence {
     const [first, ...rest] = recipients.map(groupsOf);
     const shared = [...(first ?? [])].filter((group) => rest.every((groups) => groups.has(group)));
     return shared.length === 1 ? (shared[0] ?? null) : null;
-  }
-
-  /** The consumer of that process that left next after a moment, within two seconds: whose disconnect may have set it off. */
-  departureAfter(process: string, atUs: number): { readonly channel: string; readonly mark: Mark } | null {
-    let found: { channel: string; mark: Mark } | null = null;
-    for (const [channel, memberships] of this.journeys.memberships) {
-      if (!channel.startsWith(process)) continue;
-      for (const { joined, mark } of memberships) {
-        if (joined || mark.requestedUs < atUs || mark.requestedUs > atUs + 2_000_000) continue;
-        if (!found || mark.requestedUs < found.mark.requestedUs) found = { channel, mark };
-      }
-    }
-    return found;
   }
 
   /** What the client on a connection says it is. */

@@ -6,6 +6,7 @@ import type { Trace } from '../proxy/trace/trace.js';
 import { MEANINGS } from './causes/index.js';
 import { neverSent } from './causes/never-sent.js';
 import type { Evidence } from './evidence.js';
+import { type Mark, markOf } from './journey.js';
 import type { Judgement } from './judgement.js';
 import type { Absence, Asked } from './question.js';
 import { digestOf } from './story.js';
@@ -132,25 +133,20 @@ function operationsOf({ waypoints, cites }: Judgement, trace: Trace): FindingOpe
   const found = new Map<number, FindingOperation>();
   for (const { role, mark, implied } of waypoints) {
     if (found.has(mark.id)) continue;
-    const { id, connection, command, key } = mark;
-    found.set(id, {
-      ...{ id, role, connection, command, key },
-      requested_us: mark.requestedUs,
-      replied_us: mark.repliedUs,
-      ...(implied ? { implied } : {}),
-    });
+    found.set(mark.id, { ...operationOf(role, mark), ...(implied ? { implied } : {}) });
   }
   for (const { role, id, key } of cites) {
     const operation = found.has(id) ? undefined : trace.operation(id);
     if (!operation) continue;
-    const { connection, command, requestedUs, repliedUs } = operation;
-    found.set(id, {
-      ...{ id, role, connection, command, key: key ?? firstKey(operation.args) },
-      requested_us: requestedUs,
-      replied_us: repliedUs,
-    });
+    found.set(id, operationOf(role, markOf(operation, key ?? firstKey(operation.args))));
   }
   return [...found.values()].sort((a, b) => a.id - b.id);
+}
+
+/** An operation as a report cites it. */
+export function operationOf(role: string, mark: Mark): FindingOperation {
+  const { id, connection, command, key, requestedUs, repliedUs } = mark;
+  return { ...{ id, role, connection, command, key }, requested_us: requestedUs, replied_us: repliedUs };
 }
 
 function firstKey(args: readonly Buffer[]): string {

@@ -258,11 +258,12 @@ export class ScriptedTrace implements Trace {
 
   /** Numbered in the order of requests, as a recorder does. */
   *operations(
-    filter: { commands?: readonly string[]; connection?: number } = {},
+    filter: { commands?: readonly string[]; connection?: number; afterId?: number } = {},
   ): IterableIterator<TraceOperation> {
     for (const operation of this.#numbered()) {
       if (filter.commands && !filter.commands.includes(operation.command)) continue;
       if (filter.connection !== undefined && operation.connection !== filter.connection) continue;
+      if (filter.afterId !== undefined && operation.id <= filter.afterId) continue;
       yield operation;
     }
   }
