@@ -119,7 +119,7 @@ describe('losses by moment', () => {
   it('nobody is named for a loss that no pop made', () => {
     const trace = healthy();
     trace.leave(11_990, 1, CARL, ROOM_B);
-    trace.poll(11_995, 2, null);
+    trace.watermarkUs = 12_100_000; // nobody has stopped polling
     trace.groupSend(12_000, 1, memberOf('t', 0), { full: 1 });
     expect(audit(trace).clusters).toMatchObject([{ causes: { 'over-capacity': 1 }, departures: [] }]);
   });
