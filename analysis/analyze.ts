@@ -9,15 +9,24 @@ import { absentFinding, type Finding, findingOf } from './finding.js';
 import { Judge, type JudgedJourney } from './judge.js';
 import type { Judgement } from './judgement.js';
 import { DEFAULT_FIELDS, type PayloadFields } from './payload.js';
-import { type Asked, absenceOf, askedByGaps, MessageIndex, unknownSender } from './question.js';
+import {
+  type Asked,
+  absenceOf,
+  askedByGaps,
+  MessageIndex,
+  uncoveredTime,
+  unknownSender,
+} from './question.js';
 import { refusedSends } from './refused-sends.js';
 import { isLoss, type Verdict, worst } from './verdict.js';
 
 export type Question =
-  | { readonly ask: 'gaps'; readonly log: ClientLog }
+  /** `following`: of a trace that goes on. A sender that it does not know yet is no reason to refuse. */
+  | { readonly ask: 'gaps'; readonly log: ClientLog; readonly following?: true }
   | { readonly ask: 'message'; readonly sender: string; readonly count: number }
   | { readonly ask: 'losses' };
 
+/** What `analyze-gap --json` prints. Fields may be added; within a schema number none changes its meaning. */
 export interface Analysis {
   readonly schema: 1;
   readonly trace: AboutTrace;
@@ -33,6 +42,11 @@ const SUMMARY: readonly Verdict[] = ['delivered', 'lost', 'indeterminate'];
 
 /** Throws GaptraceError GAPTRACE_SENDER when none of the senders asked about is in the trace. */
 export function analyze(trace: Trace, question: Question, fields: PayloadFields = DEFAULT_FIELDS): Analysis {
+  // "No operation carries it, up to now" is true of one moment only: a proxy may be writing.
+  return trace.snapshot(() => analysisOf(trace, question, fields));
+}
+
+function analysisOf(trace: Trace, question: Question, fields: PayloadFields): Analysis {
   const evidence = new Evidence(trace, fields);
   const judge = new Judge(evidence);
   const judgements = judge.all();
@@ -76,7 +90,7 @@ function answer(question: Question, material: Material): Answer {
       return { findings, verdicts: [worst(findings.map(({ verdict }) => verdict))] };
     }
     case 'gaps':
-      return everyGap(question.log, material);
+      return everyGap(question, material);
   }
 }
 
@@ -89,12 +103,12 @@ function everyLoss({ judgements, unsent, evidence, trace }: Material): Answer {
   return { findings, verdicts: all.map(({ verdict }) => verdict) };
 }
 
-function everyGap(log: ClientLog, material: Material): Answer {
+function everyGap({ log, following }: Extract<Question, { ask: 'gaps' }>, material: Material): Answer {
   const { index, trace } = material;
   const asked = askedByGaps(log, trace.startedUnixUs);
   const [first] = asked;
   // Not one of the senders is known, and no report says when: this file and this trace have nothing to do with each other.
-  if (first && asked.every((one) => !index.knows(one.sender) && one.noticedUs === null))
+  if (first && !following && asked.every((one) => !index.knows(one.sender) && one.noticedUs === null))
     throw unknownSender(first.sender, index);
   const missed = new Set(asked.map(({ sender, count }) => JSON.stringify([sender, count])));
   const findings = asked.flatMap((one) => findingsOf(one, material, true));
@@ -108,12 +122,29 @@ function everyGap(log: ClientLog, material: Material): Answer {
   return { findings, verdicts };
 }
 
+/** A report of a time that lies farther outside the trace may be of another run, where senders are called the same. */
+const GRACE_US = 60_000_000;
+
+/** What the trace shows was delivered; what the client missed may have been another run's message of this name. */
+function ofAnotherRun(judged: JudgedJourney, uncovered: string): JudgedJourney {
+  return {
+    ...judged,
+    verdict: 'indeterminate',
+    cause: null,
+    because: `this message was delivered, but the report may be of another run, which the trace does not cover: ${uncovered}`,
+    alternatives: ['delivered', 'lost-after-redis'],
+    cites: [],
+  };
+}
+
 /** The findings on one message: one a queue that lost it; else one, that says the most. `missed`: a client says it did not get it. */
 function findingsOf(asked: Asked, material: Material, missed: boolean): Finding[] {
   const { index, judge, evidence, trace } = material;
   const found = index.find(asked.sender, asked.count);
   if (found.length === 0) return [absentFinding(asked, absence(asked, material, missed), evidence)];
   const reached = missed && reachedAll(found, asked);
+  const uncovered = reached ? uncoveredTime(asked, evidence, GRACE_US) : null;
+  if (uncovered) return [findingOf(asked, ofAnotherRun(speaker(found), uncovered), evidence, trace)];
   const judged = reached ? found.map((one) => judge.missed(one)) : found;
   const lost = judged.filter(({ verdict }) => isLoss(verdict));
   const speaking = lost.length > 0 && !reached ? lost : [speaker(judged)];
@@ -136,18 +167,10 @@ function speaker<Judged extends Judgement>(judged: readonly Judged[]): Judged {
 }
 
 function absence(asked: Asked, { index, evidence }: Material, oneOfMany: boolean) {
-  if (
-    oneOfMany &&
-    !index.knows(asked.sender) &&
-    (asked.noticedUs === null || inside(asked.noticedUs, evidence))
-  )
+  if (oneOfMany && !index.knows(asked.sender) && !uncoveredTime(asked, evidence))
     return {
       verdict: 'indeterminate' as const,
       because: `the trace has no message of sender ${asked.sender}`,
     };
   return absenceOf(asked, index, evidence);
-}
-
-function inside(us: number, evidence: Evidence): boolean {
-  return us >= 0 && us <= evidence.endUs;
 }

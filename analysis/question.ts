@@ -93,12 +93,9 @@ export interface Absence {
 
 /** Throws GaptraceError GAPTRACE_SENDER where the sender is unknown to a trace that covers the time, or no time is said. */
 export function absenceOf(asked: Asked, index: MessageIndex, evidence: Evidence): Absence {
-  const { sender, count, noticedUs } = asked;
-  if (noticedUs !== null && (noticedUs < 0 || noticedUs > evidence.endUs))
-    return {
-      verdict: 'indeterminate',
-      because: `the trace does not cover it: a client noticed it at ${seconds(noticedUs)}, the trace goes from +0s to ${seconds(evidence.endUs)}`,
-    };
+  const { sender, count } = asked;
+  const uncovered = uncoveredTime(asked, evidence);
+  if (uncovered) return { verdict: 'indeterminate', because: `the trace does not cover it: ${uncovered}` };
   if (!index.knows(sender)) throw unknownSender(sender, index);
   const counts = index.counts(sender);
   const before = counts.findLast((known) => known < count);
@@ -125,6 +122,16 @@ export function absenceOf(asked: Asked, index: MessageIndex, evidence: Evidence)
       ? `its highest count in the trace is ${before}, sent at ${seconds(span.fromUs)}; the trace goes on to ${seconds(span.toUs)}`
       : `count ${before} was sent at ${seconds(span.fromUs)} and ${after} at ${seconds(span.toUs)}, and the trace has no hole between`;
   return { verdict: 'never-sent', because: `no operation carries it: ${known}` };
+}
+
+/**
+ * Where a client noticed the gap at a time that the trace does not cover: both times, for people. Null where it does, or no report says
+ * when. `graceUs`: what clocks and a client that notices late are allowed.
+ */
+export function uncoveredTime({ noticedUs }: Asked, evidence: Evidence, graceUs = 0): string | null {
+  if (noticedUs === null || (noticedUs >= -graceUs && noticedUs <= evidence.endUs + graceUs)) return null;
+  const date = (us: number): string => new Date((evidence.startedUnixUs + us) / 1000).toISOString();
+  return `a client noticed it at ${date(noticedUs)}, the trace goes from ${date(0)} to ${date(evidence.endUs)}`;
 }
 
 export function unknownSender(sender: string, index: MessageIndex): GaptraceError {
