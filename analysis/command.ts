@@ -46,6 +46,7 @@ interface AnalyzeOptions extends Output {
   readonly count?: number;
   readonly senderField: string;
   readonly countField: string;
+  readonly channelField: string;
   readonly exitZero?: true;
 }
 
@@ -66,6 +67,11 @@ export function registerAnalyzeGap(program: Command): void {
         DEFAULT_FIELDS.sender,
       )
       .option('--count-field <path>', 'where the payload holds its count', DEFAULT_FIELDS.count)
+      .option(
+        '--channel-field <path>',
+        'where the payload names the channel of the consumer that sent it: by it the channel of a client is known',
+        DEFAULT_FIELDS.channel,
+      )
       .option('--exit-zero', 'exit with 0 when losses are found, too'),
   )
     .addHelpText(
@@ -87,7 +93,11 @@ async function runAnalyzeGap(path: string, options: AnalyzeOptions): Promise<voi
   const question = await questionOf(options);
   const trace = openTrace(path);
   try {
-    const analysis = analyze(trace, question, { sender: options.senderField, count: options.countField });
+    const analysis = analyze(trace, question, {
+      sender: options.senderField,
+      count: options.countField,
+      channel: options.channelField,
+    });
     switch (formatOf(options)) {
       case 'json':
         await print(`${JSON.stringify(analysis, null, 2)}\n`);

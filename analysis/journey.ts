@@ -55,6 +55,8 @@ export interface QueueHistory {
   readonly emptyPolls: Mark[];
   /** Acknowledgements whose reply is not known. */
   readonly openAcknowledgements: Mark[];
+  /** Every acknowledgement, also one that took nothing, because the message had been put back. */
+  readonly acknowledgements: Mark[];
   readonly journeys: Journey[];
 }
 
@@ -151,6 +153,7 @@ class JourneyBuilder {
       case 'acknowledge': {
         const queue = this.#queue(step.queue, operation);
         const mark = markOf(operation, `${step.queue}$inflight`);
+        queue.acknowledgements.push(mark);
         for (const member of step.members) this.#journey(step.queue, member).acknowledgements.push(mark);
         if (step.members.length === 0 && reply === null) queue.openAcknowledgements.push(mark);
         return;
@@ -224,7 +227,15 @@ class JourneyBuilder {
   #queue(name: string, operation: TraceOperation): QueueHistory {
     let queue = this.#queues.get(name);
     if (!queue) {
-      queue = { name, receives: [], restores: [], emptyPolls: [], openAcknowledgements: [], journeys: [] };
+      queue = {
+        name,
+        receives: [],
+        restores: [],
+        emptyPolls: [],
+        openAcknowledgements: [],
+        acknowledgements: [],
+        journeys: [],
+      };
       this.#queues.set(name, queue);
       this.#connectionsOf.set(name, new Set());
     }
@@ -253,14 +264,10 @@ class JourneyBuilder {
   }
 
   done(): Journeys {
-    // BZPOPMIN serves other applications too: a queue is the layer's by its name, or by what is done to its backup.
+    // Sorted sets and BZPOPMIN serve other applications too: a queue is the layer's by its name, or, where it is a general channel, by
+    // being received as the layer receives: polled, and put back from its backup or backed up.
     for (const [name, queue] of this.#queues)
-      if (
-        !isProcessQueue(name) &&
-        queue.restores.length === 0 &&
-        !queue.journeys.some((j) => j.backups.length > 0)
-      )
-        this.#queues.delete(name);
+      if (!isProcessQueue(name) && !isReceivedByLayer(queue)) this.#queues.delete(name);
     const journeys = [...this.#journeys.values()].filter((journey) => this.#queues.has(journey.queue));
     for (const journey of journeys)
       journey.pops.sort((a, b) => (a.repliedUs ?? 0) - (b.repliedUs ?? 0) || a.id - b.id);
@@ -272,6 +279,11 @@ class JourneyBuilder {
       connectionsOf: this.#connectionsOf,
     };
   }
+}
+
+function isReceivedByLayer({ receives, restores, journeys }: QueueHistory): boolean {
+  if (receives.length === restores.length) return false; // never polled
+  return restores.length > 0 || journeys.some(({ backups }) => backups.length > 0);
 }
 
 function acceptanceOf(reply: Reply | null, step: Extract<Step, { step: 'enqueue' }>): Acceptance {

@@ -6,7 +6,7 @@
  *   {"schema":1,"event":"gap","client":…,"room":…,"sender":…,"expected":5,"received":7,"missing":[5,6],"at":"2026-…Z"}
  *   {"schema":1,"event":"recv","client":…,"room":…,"sender":…,"count":6,"t":12.25}   a message received, in order
  *   {"schema":1,"event":"send","client":…,"room":…,"sender":…,"count":6,"t":12.24}   a message sent
- *   {"schema":1,"event":"start","client":…}                                           the client (re)connects
+ *   {"schema":1,"event":"start","client":…,"id":…}                                    the client (re)connects; `id` is the sender that it will be
  *
  * (`t` is seconds since the clients' start; a date in `at` does as well.) Other events are passed over. A client that starts again begins a new account: what was sent while it was away it
  * cannot have missed. A gap that a client both reported and logged is kept once. Pure: lines in, values out.
@@ -44,6 +44,8 @@ export interface ClientLog {
   readonly gaps: readonly GapReport[];
   readonly received: readonly LoggedMessage[];
   readonly sent: readonly LoggedMessage[];
+  /** As which senders each client has spoken: the ids of its `start` lines, and the senders of its `send` lines. */
+  readonly spokeAs: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 /** A gap wider than this is a broken count, not a gap (at ten messages a second it is a day). */
@@ -98,6 +100,7 @@ class GapReader {
   readonly #reported: GapReport[] = [];
   readonly #received: LoggedMessage[] = [];
   readonly #sent: LoggedMessage[] = [];
+  readonly #spokeAs = new Map<string, Set<string>>();
   /** One ledger a client and room, and the finished ones of clients that started again. */
   readonly #accounts: { readonly client: string; readonly room: string; readonly ledger: Ledger<Moment> }[] =
     [];
@@ -119,12 +122,24 @@ class GapReader {
         this.#receive(entry.message());
         break;
       case 'send':
-        this.#sent.push(entry.message());
+        this.#send(entry.message());
         break;
       case 'start':
         this.#open.delete(entry.word('client'));
+        if (entry.has('id')) this.#speaksAs(entry.word('client'), entry.word('id'));
         break;
     }
+  }
+
+  #send(message: LoggedMessage): void {
+    this.#sent.push(message);
+    this.#speaksAs(message.client, message.sender);
+  }
+
+  #speaksAs(client: string, sender: string): void {
+    const senders = this.#spokeAs.get(client);
+    if (senders) senders.add(sender);
+    else this.#spokeAs.set(client, new Set([sender]));
   }
 
   end(): ClientLog {
@@ -133,7 +148,12 @@ class GapReader {
     );
     const known = new Set(this.#reported.flatMap((gap) => gap.missing.map((count) => idOf(gap, count))));
     const news = derived.filter((gap) => !gap.missing.every((count) => known.has(idOf(gap, count))));
-    return { gaps: [...this.#reported, ...news], received: this.#received, sent: this.#sent };
+    return {
+      gaps: [...this.#reported, ...news],
+      received: this.#received,
+      sent: this.#sent,
+      spokeAs: this.#spokeAs,
+    };
   }
 
   #entry(text: string): Entry {

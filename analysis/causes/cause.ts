@@ -17,6 +17,8 @@ export interface Case<Of extends End = End> {
   readonly evidence: Evidence;
   /** A client says that it never got it. */
   readonly missed: boolean;
+  /** The channels of those who say so, as far as they are known; null where nobody does. */
+  readonly missedBy: readonly string[] | null;
   /** How the connection of its last pop was used; null where there was no pop. Read when first asked for. */
   conduct(): PopConduct | null;
 }

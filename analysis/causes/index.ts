@@ -1,8 +1,11 @@
 /** Every cause, under the end that it explains: the one place where all of them are known. */
 import type { End } from '../ending.js';
 import type { Cause, Meaning } from './cause.js';
+import { listEraPop } from './list-era-pop.js';
 import { lostAfterRedis } from './lost-after-redis.js';
+import { misrouted } from './misrouted.js';
 import { neverSent } from './never-sent.js';
+import { notAMember } from './not-a-member.js';
 import { overCapacity } from './over-capacity.js';
 import { poppedThenDisconnected } from './popped-then-disconnected.js';
 import { redeliveredLate } from './redelivered-late.js';
@@ -10,18 +13,22 @@ import { rejected } from './rejected.js';
 import { replyDesync } from './reply-desync.js';
 import { sendUnconfirmed } from './send-unconfirmed.js';
 import { strayPop } from './stray-pop.js';
+import { workerDuplicate } from './worker-duplicate.js';
+import { wrongProcess } from './wrong-process.js';
 
 type Causes = { readonly [At in End['at']]: readonly Cause<Extract<End, { at: At }>>[] };
 
 export const CAUSES: Causes = {
+  misplaced: [misrouted],
   enqueue: [overCapacity, rejected, sendUnconfirmed],
   queue: [],
   pop: [replyDesync, strayPop, poppedThenDisconnected],
+  unguarded: [listEraPop, lostAfterRedis],
   backup: [],
-  acknowledge: [redeliveredLate, lostAfterRedis],
+  acknowledge: [wrongProcess, workerDuplicate, redeliveredLate, lostAfterRedis],
 };
 
 /** What each cause says to a person, by its id. */
 export const MEANINGS: ReadonlyMap<string, Meaning> = new Map(
-  [...Object.values(CAUSES).flat(), neverSent].map((cause) => [cause.id, cause]),
+  [...Object.values(CAUSES).flat(), neverSent, notAMember].map((cause) => [cause.id, cause]),
 );

@@ -1,0 +1,95 @@
+/**
+ * Two workers read one general channel. When B begins to receive, it puts back what is in the backup, and there is what A is just
+ * processing: B pops it again, and both process it. channels_redis#163.
+ *
+ * On the wire: A's `ZADD I m`, B's restore, A's own `ZPOPMIN I`, and a second pop of m. A's acknowledgement shows that A went on with the message.
+ * Where A was cancelled after its backup it sends none, and the message was processed once (redelivered-late).
+ */
+import type { EndAcknowledged } from '../ending.js';
+import type { Journey, Mark, QueueHistory } from '../journey.js';
+import { type Case, type Cause, cite, type Examination } from './cause.js';
+
+/** A pop whose backup was put back for another one, and what came of it. */
+interface Repeat {
+  readonly first: Mark;
+  readonly backup: Mark;
+  readonly restore: Mark;
+  readonly second: Mark;
+  /** The first one's own acknowledgement; null where it sent none, as far as is known. */
+  readonly acknowledgement: Mark | null;
+}
+
+function examine({ journey, queue, evidence, missed }: Case<EndAcknowledged>): Examination {
+  if (missed) return { holds: false, because: 'a client never got it, though it was popped again' };
+  const repeats = repeatsOf(journey, queue);
+  const proven = repeats.find(({ acknowledgement }) => acknowledgement !== null);
+  if (proven)
+    return {
+      holds: true,
+      because: `operation ${proven.restore.id} put it back between the backup of its first reader (operation ${proven.backup.id}) and that reader's acknowledgement (operation ${proven.acknowledgement?.id}), and operation ${proven.second.id} popped it again: both processed it`,
+      cites: [
+        cite('restore', proven.restore),
+        cite('pop', proven.second),
+        ...(proven.acknowledgement ? [cite('acknowledge', proven.acknowledgement)] : []),
+      ],
+    };
+  const open = repeats.find(({ backup }) => evidence.connections.get(backup.connection)?.closedUs === null);
+  if (open && evidence.loops(queue).several)
+    return {
+      holds: null,
+      because: `operation ${open.restore.id} put it back, and whether its first reader went on with it is not shown: connection ${open.backup.connection} stayed open and sent no acknowledgement of it`,
+    };
+  return { holds: false, because: 'no reader that had it put back went on with it' };
+}
+
+function repeatsOf({ pops, backups }: Journey, queue: QueueHistory): Repeat[] {
+  return pops.slice(1).flatMap((second, i) => {
+    const first = pops[i] as Mark;
+    const poppedAgainUs = second.repliedUs ?? second.requestedUs;
+    const backup = backups.find(
+      (mark) =>
+        mark.requestedUs >= (first.repliedUs ?? first.requestedUs) && mark.requestedUs < poppedAgainUs,
+    );
+    const restore =
+      backup &&
+      queue.restores.find(
+        (mark) =>
+          (mark.repliedUs ?? mark.requestedUs) >= backup.requestedUs && mark.requestedUs < poppedAgainUs,
+      );
+    if (!backup || !restore) return [];
+    const again = backups.find((mark) => mark.requestedUs >= poppedAgainUs);
+    return [{ first, backup, restore, second, acknowledgement: ownAcknowledgement(backup, again, queue) }];
+  });
+}
+
+/**
+ * The acknowledgement that the first reader sent for its backup: on the same connection, with no receive step there between. The second
+ * reader acknowledges too, after its own backup (`again`): then there must be two.
+ */
+function ownAcknowledgement(backup: Mark, again: Mark | undefined, queue: QueueHistory): Mark | null {
+  const backedUpUs = backup.repliedUs ?? backup.requestedUs;
+  const step = queue.receives.find(
+    ({ connection, requestedUs }) => connection === backup.connection && requestedUs > backedUpUs,
+  );
+  const own = queue.acknowledgements.find(
+    ({ connection, requestedUs }) => connection === backup.connection && requestedUs >= backedUpUs,
+  );
+  if (!own || (step && step.requestedUs < own.requestedUs)) return null;
+  if (!again || own.requestedUs < again.requestedUs) return own;
+  const others = queue.acknowledgements.some(
+    ({ id, requestedUs }) => id !== own.id && requestedUs >= again.requestedUs,
+  );
+  return others ? own : null;
+}
+
+export const workerDuplicate: Cause<EndAcknowledged> = {
+  id: 'worker-duplicate',
+  verdict: 'duplicated',
+  meaning:
+    'Two workers read one channel. One began to receive while the other was processing this message, took it for abandoned and put it back: it was processed twice.',
+  refutedBy:
+    'the first worker being cancelled before it acknowledged (then it was processed once, late); or no restore between its backup and its acknowledgement.',
+  advice:
+    'channels_redis 3.0 to 4.3 do this with more than one worker on a channel (channels_redis#163). Run one worker for each channel, or make the work idempotent: the same message may come twice.',
+  examine,
+};
