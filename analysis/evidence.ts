@@ -68,7 +68,7 @@ export class Evidence {
 
   /** Who was asked into each group_send. Read from the trace when first asked for: few questions need it. */
   get rollCalls(): RollCalls {
-    this.#rollCalls ??= new RollCalls(this.#trace);
+    this.#rollCalls ??= new RollCalls(this.#trace, this.journeys.journeys);
     return this.#rollCalls;
   }
 

@@ -3,12 +3,13 @@
  * others; so a channel that the reply leaves out gets nothing, and nothing else in the trace says so. Where the group is
  * empty there is no enqueue at all, and the roll call is the only trace of the message.
  *
- * A roll call and its enqueue are tied by data: the channels that the members name are those of the reply, read before.
+ * A roll call and its enqueue are tied by data: the channels that the members name are those of the reply, read before; and each roll
+ * call serves one enqueue, so that one of long ago does not stand in for one that the trace lacks.
  * Why a channel was not in it is for the group's history to say: joins (ZADD), leaves (ZREM), purges by age
  * (ZREMRANGEBYSCORE, which takes all that joined up to a time) and the end of the whole key, which nothing shows but its EXPIRE.
  */
 import type { Trace, TraceOperation } from '../proxy/trace/trace.js';
-import { type Mark, markOf } from './journey.js';
+import { type Journey, type Mark, markOf } from './journey.js';
 import { nameOf, stepOf } from './profiles/channel-layer.js';
 
 export interface RollCall {
@@ -46,12 +47,20 @@ const COMMANDS = ['ZRANGE', 'ZADD', 'ZREM', 'ZREMRANGEBYSCORE', 'EXPIRE'];
 export class RollCalls {
   readonly #groups = new Map<string, GroupHistory>();
 
-  constructor(trace: Pick<Trace, 'operations'>) {
+  /** When a group_send was enqueued, by the channels that it was for. */
+  readonly #sends = new Map<string, number[]>();
+
+  constructor(trace: Pick<Trace, 'operations'>, journeys: readonly Journey[]) {
     for (const operation of trace.operations({ commands: COMMANDS })) {
       const key = operation.args[1];
       if (!key?.includes(':group:') || operation.reply === null || operation.reply.kind === 'error') continue;
       if (operation.transaction !== null) continue; // the layer asks and changes groups outside of one
       this.#add(nameOf(key), operation);
+    }
+    for (const { channels, atUs } of sendsOf(journeys).values()) {
+      const sends = this.#sends.get(keyOf(channels));
+      if (sends) sends.push(atUs);
+      else this.#sends.set(keyOf(channels), [atUs]);
     }
   }
 
@@ -61,20 +70,27 @@ export class RollCalls {
 
   /**
    * The roll call of an enqueue: the last one that was answered before it and named just these channels. Null where none did: it
-   * is not in the trace, or some of its channels are on another host.
+   * is not in the trace, or some of its channels are on another host. Null, too, where fewer did than were sent to these channels up to then.
    */
   of(enqueue: Mark, channels: ReadonlySet<string>): RollCall | null {
-    return this.before(enqueue, (named) => equal(named, channels));
+    const key = keyOf(channels);
+    const calls = this.#before(enqueue, (named) => named.size === channels.size && keyOf(named) === key);
+    const sends = this.#sends.get(key)?.filter((atUs) => atUs <= enqueue.requestedUs) ?? [];
+    return calls.length < sends.length ? null : latest(calls);
   }
 
   /** The last roll call that was answered before an enqueue and whose channels fit. */
   before(enqueue: Mark, fits: (channels: ReadonlySet<string>) => boolean): RollCall | null {
-    let found: RollCall | null = null;
-    for (const { calls } of this.#groups.values()) {
-      const call = calls.findLast(({ mark, channels }) => repliedBefore(mark, enqueue) && fits(channels));
-      if (call && (found === null || call.mark.requestedUs > found.mark.requestedUs)) found = call;
-    }
-    return found;
+    return latest(this.#before(enqueue, fits));
+  }
+
+  #before(enqueue: Mark, fits: (channels: ReadonlySet<string>) => boolean): RollCall[] {
+    return [...this.#groups.values()].flatMap(({ calls }) =>
+      calls.filter(
+        ({ mark, channels }) =>
+          mark.repliedUs !== null && mark.repliedUs <= enqueue.requestedUs && fits(channels),
+      ),
+    );
   }
 
   /** Roll calls of a group that found nobody, asked and answered within a span. */
@@ -114,10 +130,26 @@ export class RollCalls {
   }
 }
 
-function repliedBefore(call: Mark, enqueue: Mark): boolean {
-  return call.repliedUs !== null && call.repliedUs <= enqueue.requestedUs;
+function latest(calls: readonly RollCall[]): RollCall | null {
+  return calls.reduce<RollCall | null>(
+    (last, call) => (last && last.mark.requestedUs > call.mark.requestedUs ? last : call),
+    null,
+  );
 }
 
-function equal(one: ReadonlySet<string>, other: ReadonlySet<string>): boolean {
-  return one.size === other.size && [...one].every((channel) => other.has(channel));
+/** Each group_send (one operation, maybe to several queues) with all that it was for. */
+function sendsOf(journeys: readonly Journey[]) {
+  const sends = new Map<number, { readonly channels: Set<string>; readonly atUs: number }>();
+  for (const { payload, enqueues } of journeys)
+    for (const { id, by, requestedUs } of enqueues) {
+      if (by === 'send') continue; // to one channel, without a roll call
+      const send = sends.get(id) ?? { channels: new Set<string>(), atUs: requestedUs };
+      sends.set(id, send);
+      for (const channel of payload.recipients ?? []) send.channels.add(channel);
+    }
+  return sends;
+}
+
+function keyOf(channels: ReadonlySet<string>): string {
+  return [...channels].sort().join(' ');
 }
