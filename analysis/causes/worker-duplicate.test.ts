@@ -55,8 +55,8 @@ it('worker-duplicate: B puts back what A is processing; A acknowledges and finds
   });
 });
 
-it("worker-duplicate: A's acknowledgement takes B's backup of the same job", () => {
-  const trace = new Workers();
+/** A's acknowledgement is asked for when B has backed the job up, too. */
+function takesBackup(trace: Workers): Workers {
   trace.sends(100, job);
   trace.pops(103, 2, job);
   trace.backsUp(105, 2, job);
@@ -65,7 +65,26 @@ it("worker-duplicate: A's acknowledgement takes B's backup of the same job", () 
   trace.backsUp(111, 3, job);
   trace.acknowledges(112.5, 2, job);
   trace.acknowledges(113, 3, null);
-  expect(verdictOf(trace)).toMatchObject({ verdict: 'duplicated', cause: 'worker-duplicate' });
+  return trace;
+}
+
+it("worker-duplicate: A's acknowledgement takes B's backup of the same job", () => {
+  const trace = new Workers();
+  for (const [i, worker] of [2, 3].entries()) {
+    const earlier = memberOf('s', 8 + i);
+    trace.sends(30 + i, earlier);
+    const reply = array(bulk(QUEUE), bulk(earlier), bulk('1'));
+    trace.request(20 + i, worker, ['BZPOPMIN', QUEUE, '5'], reply, { tookMs: 15 });
+    trace.backsUp(40 + i, worker, earlier);
+    trace.acknowledges(44 + i, worker, earlier);
+  }
+  expect(verdictOf(takesBackup(trace))).toMatchObject({ verdict: 'duplicated', cause: 'worker-duplicate' });
+});
+
+it('worker-duplicate, undecided: the same, and nothing shows that there are two', () => {
+  expect(verdictOf(takesBackup(new Workers()))).toMatchObject({
+    ...{ verdict: 'indeterminate', alternatives: ['redelivered-late', 'worker-duplicate'] },
+  });
 });
 
 it('innocent twin of worker-duplicate: A was cancelled and closed: processed once, late', () => {
@@ -88,6 +107,15 @@ it('innocent twin of worker-duplicate: A was cancelled, received another job, an
   });
   trace.disconnect(200, 2);
   expect(verdictOf(trace)).toMatchObject({ verdict: 'redelivered-late' });
+});
+
+it('innocent twin of worker-duplicate: one process that was cancelled acknowledges its next job over the same connection', () => {
+  const trace = putBack(() => {});
+  trace.sends(114, other);
+  trace.pops(115, 3, other);
+  trace.backsUp(117, 3, other);
+  trace.acknowledges(119, 2, other);
+  expect(verdictOf(trace).verdict).not.toBe('duplicated');
 });
 
 it('innocent twin of worker-duplicate: B began before A had backed up, and put nothing back', () => {

@@ -7,6 +7,7 @@
  */
 import type { EndAcknowledged } from '../ending.js';
 import type { Journey, Mark, QueueHistory } from '../journey.js';
+import type { ReceiveLoops } from '../receive-loops.js';
 import { type Case, type Cause, cite, type Examination } from './cause.js';
 
 /** A pop whose backup was put back for another one, and what came of it. */
@@ -21,7 +22,9 @@ interface Repeat {
 
 function examine({ journey, queue, evidence, missed }: Case<EndAcknowledged>): Examination {
   if (missed) return { holds: false, because: 'a client never got it, though it was popped again' };
-  const repeats = repeatsOf(journey, queue);
+  const loops = evidence.loops(queue);
+  if (!loops.several) return { holds: false, because: 'one receive loop explains all polls of its queue' };
+  const repeats = repeatsOf(journey, queue, loops);
   const proven = repeats.find(({ acknowledgement }) => acknowledgement !== null);
   if (proven)
     return {
@@ -34,7 +37,7 @@ function examine({ journey, queue, evidence, missed }: Case<EndAcknowledged>): E
       ],
     };
   const open = repeats.find(({ backup }) => evidence.connections.get(backup.connection)?.closedUs === null);
-  if (open && evidence.loops(queue).several)
+  if (open)
     return {
       holds: null,
       because: `operation ${open.restore.id} put it back, and whether its first reader went on with it is not shown: connection ${open.backup.connection} stayed open and sent no acknowledgement of it`,
@@ -42,7 +45,7 @@ function examine({ journey, queue, evidence, missed }: Case<EndAcknowledged>): E
   return { holds: false, because: 'no reader that had it put back went on with it' };
 }
 
-function repeatsOf({ pops, backups }: Journey, queue: QueueHistory): Repeat[] {
+function repeatsOf({ pops, backups }: Journey, queue: QueueHistory, loops: ReceiveLoops): Repeat[] {
   return pops.slice(1).flatMap((second, i) => {
     const first = pops[i] as Mark;
     const poppedAgainUs = second.repliedUs ?? second.requestedUs;
@@ -57,29 +60,26 @@ function repeatsOf({ pops, backups }: Journey, queue: QueueHistory): Repeat[] {
           (mark.repliedUs ?? mark.requestedUs) >= backup.requestedUs && mark.requestedUs < poppedAgainUs,
       );
     if (!backup || !restore) return [];
-    const again = backups.find((mark) => mark.requestedUs >= poppedAgainUs);
-    return [{ first, backup, restore, second, acknowledgement: ownAcknowledgement(backup, again, queue) }];
+    return [{ first, backup, restore, second, acknowledgement: ownAcknowledgement(backup, queue, loops) }];
   });
 }
 
 /**
- * The acknowledgement that the first reader sent for its backup: on the same connection, with no receive step there between. The second
- * reader acknowledges too, after its own backup (`again`): then there must be two.
+ * The acknowledgement that the first reader sent for its backup: on the same connection, with no receive step there between, and no other
+ * backup that it could be for: of those made since then, each that is not known to be of another process has an acknowledgement of its own.
  */
-function ownAcknowledgement(backup: Mark, again: Mark | undefined, queue: QueueHistory): Mark | null {
+function ownAcknowledgement(backup: Mark, queue: QueueHistory, loops: ReceiveLoops): Mark | null {
   const backedUpUs = backup.repliedUs ?? backup.requestedUs;
-  const step = queue.receives.find(
-    ({ connection, requestedUs }) => connection === backup.connection && requestedUs > backedUpUs,
-  );
-  const own = queue.acknowledgements.find(
-    ({ connection, requestedUs }) => connection === backup.connection && requestedUs >= backedUpUs,
-  );
-  if (!own || (step && step.requestedUs < own.requestedUs)) return null;
-  if (!again || own.requestedUs < again.requestedUs) return own;
-  const others = queue.acknowledgements.some(
-    ({ id, requestedUs }) => id !== own.id && requestedUs >= again.requestedUs,
-  );
-  return others ? own : null;
+  const here = ({ connection }: Mark) => connection === backup.connection;
+  const own = queue.acknowledgements.find((mark) => here(mark) && mark.requestedUs >= backedUpUs);
+  if (!own) return null;
+  const inBetween = (mark: Mark) => mark.requestedUs > backedUpUs && mark.requestedUs < own.requestedUs;
+  if (queue.receives.some((mark) => here(mark) && inBetween(mark))) return null;
+  const maybeIts = (mark: Mark) =>
+    mark.id !== own.id && inBetween(mark) && loops.ofOneProcess(mark.connection, backup.connection) !== false;
+  const backups = queue.journeys.flatMap((journey) => journey.backups.filter(maybeIts));
+  const acknowledgements = queue.acknowledgements.filter(maybeIts);
+  return acknowledgements.length >= backups.length ? own : null;
 }
 
 export const workerDuplicate: Cause<EndAcknowledged> = {

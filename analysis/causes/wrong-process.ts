@@ -49,15 +49,13 @@ function livesWith(channel: string, pop: Mark, { queue, evidence }: Case<EndAckn
   return known.includes(true);
 }
 
-/** Connections of the process in which a channel lives: those by which it spoke, or else was put into its groups. */
+/** Connections of the process in which a channel lives: those by which it spoke, and was put into its groups. */
 function connectionsOf(channel: string, evidence: Evidence): number[] {
   const { journeys, memberships } = evidence.journeys;
   const spoke = journeys.filter(({ payload }) => payload.channel === channel);
-  const marks =
-    spoke.length > 0
-      ? spoke.flatMap(({ enqueues }) => enqueues)
-      : memberships.get(channel)?.map(({ mark }) => mark);
-  return [...new Set(marks?.map(({ connection }) => connection))];
+  const joined = (memberships.get(channel) ?? []).map(({ mark }) => mark);
+  const marks = [...spoke.flatMap(({ enqueues }) => enqueues), ...joined];
+  return [...new Set(marks.map(({ connection }) => connection))];
 }
 
 export const wrongProcess: Cause<EndAcknowledged> = {
