@@ -1,7 +1,7 @@
 # What is done often, and all of it from a fresh clone: each target does the set-up that it needs.
 # The work is in scripts/ and package.json; this file is their index.
 .DEFAULT_GOAL := help
-.PHONY: help demo compare run run_daphne run_uvicorn docker_build docker_run test check types lint rooms shell build bench setup clean
+.PHONY: help demo compare run run_daphne run_uvicorn docker_build docker_run test check types lint rooms shell build bench capacity setup clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z_]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,11 @@ bench: setup ## what recording costs: direct, HAProxy, a bare pipe and gaptrace 
 	@scripts/debian-packages.sh bench
 	@scripts/build.sh --if-changed
 	@npm run --silent bench
+
+capacity: setup ## how many clients one server process carries (CLIENTS=1000 FLAGS='--receive reliable')
+	@scripts/debian-packages.sh demo
+	@scripts/build.sh --if-changed
+	@node dist/bench/chat-capacity.js --clients $(or $(CLIENTS),1000) -- $(FLAGS)
 
 setup: ## npm packages, compiled where no prebuilt binary is to be had
 	@scripts/npm-packages.sh

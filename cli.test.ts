@@ -5,7 +5,18 @@ import { expect, test } from 'vitest';
 import { gaptrace } from './e2e/gaptrace.js';
 import { ROOT, run } from './e2e/processes.js';
 
-const COMMANDS = ['proxy', 'import', 'query', 'analyze-gap', 'server', 'client', 'swarm', 'demo', 'compare'];
+const COMMANDS = [
+  'proxy',
+  'import',
+  'query',
+  'analyze-gap',
+  'audit',
+  'server',
+  'client',
+  'swarm',
+  'demo',
+  'compare',
+];
 
 test('help lists the commands, and each has help with an example', async () => {
   const help = await gaptrace('--help');

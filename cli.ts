@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 /** The executable `gaptrace`: registers each folder's commands, and runs the one asked for. */
-import { registerAnalyzeGap, registerQuery } from './analysis/command.js';
+import { registerAnalyzeGap } from './analysis/commands/analyze-gap.js';
+import { registerAudit } from './analysis/commands/audit.js';
+import { registerQuery } from './analysis/commands/query.js';
 import { registerClient, registerSwarm } from './clients/command.js';
 import { registerCompare, registerDemo } from './demo/command.js';
 import { registerProxy } from './proxy/command.js';
@@ -19,6 +21,7 @@ registerImport(program);
 registerServer(program);
 registerQuery(program);
 registerAnalyzeGap(program);
+registerAudit(program);
 registerClient(program);
 registerSwarm(program);
 registerDemo(program);

@@ -3,6 +3,7 @@
  */
 import type { ClientLog } from '../clients/gap-report.js';
 import type { Trace } from '../proxy/trace/trace.js';
+import { type AboutTrace, aboutTrace } from './about-trace.js';
 import { type Addressees, addresseesOf } from './addressing.js';
 import { ClientChannels } from './client-channels.js';
 import { sentToNobody } from './empty-group.js';
@@ -20,6 +21,7 @@ import {
   undecidedAbsence,
   unknownSender,
 } from './question.js';
+import { refusedSends } from './refused-sends.js';
 import { isLoss, type Verdict, worst } from './verdict.js';
 
 export type Question =
@@ -29,17 +31,7 @@ export type Question =
 
 export interface Analysis {
   readonly schema: 1;
-  readonly trace: {
-    readonly path: string;
-    readonly started_at: string;
-    readonly duration_us: number;
-    readonly operations: number;
-    /** What is not in the trace or not understood; `redacted` secrets are counted apart, they hide nothing else. */
-    readonly holes: number;
-    readonly redacted: number;
-    readonly live: boolean;
-    readonly end_marker: boolean;
-  };
+  readonly trace: AboutTrace;
   /**
    * How many messages got which verdict. Of a file of gaps: of all messages that it speaks of, received or missed;
    * of one message: of it; without a question: of every message in every queue of the trace.
@@ -56,25 +48,16 @@ export function analyze(trace: Trace, question: Question, fields: PayloadFields 
   const judge = new Judge(evidence);
   const judgements = judge.all();
   const index = new MessageIndex(judgements);
+  const unsent = refusedSends(evidence);
   const spokeAs = question.ask === 'gaps' ? question.log.spokeAs : new Map<string, ReadonlySet<string>>();
   const clients = new ClientChannels(spokeAs, evidence.journeys.journeys);
-  const material = { judge, judgements, index, clients, evidence, trace };
+  const material = { judge, judgements, unsent, index, clients, evidence, trace };
   const { findings, verdicts } = answer(question, material);
   const summary: Record<string, number> = Object.fromEntries(SUMMARY.map((verdict) => [verdict, 0]));
   for (const verdict of verdicts) summary[verdict] = (summary[verdict] ?? 0) + 1;
-  const redacted = evidence.holes.filter(({ reason }) => reason === 'redacted').length;
   return {
     schema: 1,
-    trace: {
-      path: trace.path,
-      started_at: new Date(trace.startedUnixUs / 1000).toISOString(),
-      duration_us: trace.watermarkUs,
-      operations: trace.operationCount(),
-      holes: evidence.holes.length - redacted,
-      redacted,
-      live: trace.live,
-      end_marker: trace.endMarker,
-    },
+    trace: aboutTrace(trace, evidence),
     summary,
     findings,
   };
@@ -83,6 +66,8 @@ export function analyze(trace: Trace, question: Question, fields: PayloadFields 
 interface Material {
   readonly judge: Judge;
   readonly judgements: readonly JudgedJourney[];
+  /** Of messages that never reached the wire. */
+  readonly unsent: readonly Judgement[];
   readonly index: MessageIndex<JudgedJourney>;
   readonly clients: ClientChannels;
   readonly evidence: Evidence;
@@ -111,12 +96,13 @@ function answer(question: Question, material: Material): Answer {
   }
 }
 
-function everyLoss({ judgements, evidence, trace }: Material): Answer {
-  const findings = judgements
+function everyLoss({ judgements, unsent, evidence, trace }: Material): Answer {
+  const all = [...judgements, ...unsent];
+  const findings = all
     .filter(({ verdict }) => isLoss(verdict) || verdict === 'indeterminate')
     .map((judgement) => findingOf(null, judgement, evidence, trace))
     .sort((a, b) => (a.operations.at(-1)?.requested_us ?? 0) - (b.operations.at(-1)?.requested_us ?? 0));
-  return { findings, verdicts: judgements.map(({ verdict }) => verdict) };
+  return { findings, verdicts: all.map(({ verdict }) => verdict) };
 }
 
 function everyGap(log: ClientLog, material: Material): Answer {

@@ -12,6 +12,9 @@ import type { TraceHole } from '../proxy/trace/trace.js';
 import type { Evidence } from './evidence.js';
 import type { Enqueue, Journey, Mark, QueueHistory } from './journey.js';
 import { misplacedBy } from './misplaced.js';
+import { seconds } from './moment.js';
+import { isProcessQueue } from './profiles/channel-layer.js';
+import { type ShownGone, shownGone } from './shown-gone.js';
 
 /** A second copy of what its recipients got already, in the place of the one for somebody else. */
 export interface EndMisplaced {
@@ -31,7 +34,7 @@ export interface EndInQueue {
   readonly at: 'queue';
   readonly sinceUs: number;
   /** The operation that shows that it is no longer there, and how; null where it may be there still. */
-  readonly gone: { readonly mark: Mark; readonly why: string } | null;
+  readonly gone: ShownGone | null;
 }
 
 /** A pop that lost its message, and the receive step that came next without it. */
@@ -105,7 +108,9 @@ export function endingOf(journey: Journey, evidence: Evidence): Ending {
   if (pop) return afterPop(journey, pop, queue, evidence);
   if (journey.backups.length > 0 || journey.acknowledgements.length > 0)
     return undecided('it was backed up or acknowledged, but no pop of it is in the trace');
-  const accepted = journey.enqueues.find(({ acceptance }) => acceptance === 'accepted');
+  const accepted = journey.enqueues.find(
+    (enqueue) => enqueue.acceptance === 'accepted' || evidence.fullQueues.of(enqueue)?.was === 'not-full',
+  );
   if (accepted) return inQueue(journey, accepted.repliedUs ?? accepted.requestedUs, queue, evidence);
   const enqueue = journey.enqueues.at(-1);
   return enqueue ? { at: 'enqueue', enqueue } : undecided('no enqueue of it is in the trace');
@@ -128,6 +133,11 @@ function afterPop(journey: Journey, pop: Mark, queue: QueueHistory, evidence: Ev
   if (restore) return inQueue(journey, restore.repliedUs ?? restore.requestedUs, queue, evidence);
   const [hole] = evidence.holesHiding(queue.name, { fromUs: poppedUs, toUs: evidence.endUs });
   if (hole) return undecided(`popped and backed up, then ${holeText(hole)}`);
+  if (evidence.present(journey.payload.recipients, evidence.endUs)?.length === 0)
+    return {
+      at: 'left',
+      why: 'it was popped and backed up, and everyone it was for left before it was acknowledged',
+    };
   return { at: 'backup', pop, backup };
 }
 
@@ -206,26 +216,21 @@ function inQueue(journey: Journey, sinceUs: number, queue: QueueHistory, evidenc
       'lost',
       'delivered',
     ]);
-  return { at: 'queue', sinceUs, gone: goneFrom(journey, sinceUs, queue) };
-}
-
-/** Evidence that it is no longer in its queue though nobody popped it: the queue was found empty, or a later message came first. */
-function goneFrom(journey: Journey, sinceUs: number, queue: QueueHistory): EndInQueue['gone'] {
-  const empty = queue.emptyPolls.find((mark) => mark.requestedUs > sinceUs);
-  if (empty)
-    return { mark: empty, why: `it was not popped, yet operation ${empty.id} found its queue empty` };
-  const score = journey.enqueues.at(-1)?.score;
-  if (score === undefined) return null;
-  const overtaker = queue.journeys
-    .filter((other) => (other.enqueues.at(-1)?.score ?? Number.NEGATIVE_INFINITY) > score)
-    .flatMap((other) => other.pops)
-    .find((pop) => pop.requestedUs > sinceUs);
-  return overtaker
-    ? {
-        mark: overtaker,
-        why: `it was not popped, yet operation ${overtaker.id} brought a later message`,
-      }
-    : null;
+  const gone = shownGone(journey, sinceUs, queue);
+  if (gone && journey.enqueues.some(({ score }) => Number.isNaN(score)))
+    return undecided(`${gone.why}: a list does not show how it went`, [
+      'queue-expired',
+      'over-capacity',
+      'removed-outside-trace',
+    ]);
+  // A general channel has no process: whoever works next takes what waits.
+  const reader = isProcessQueue(queue.name) ? evidence.readers.gone(queue) : null;
+  if (reader && (gone === null || gone.mark.requestedUs > reader.sinceUs))
+    return {
+      at: 'left',
+      why: `the process that reads its queue was gone before it popped it: it had closed all ${reader.connections} of its connections that ever received from the queue by ${seconds(reader.sinceUs)}, and nobody polled the queue again`,
+    };
+  return { at: 'queue', sinceUs, gone };
 }
 
 function undecided(

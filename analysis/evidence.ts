@@ -3,11 +3,16 @@
  * connections, read from the trace when asked for. Holds no judgement but one: who was still there.
  */
 import type { Trace, TraceConnection, TraceHole, TraceOperation } from '../proxy/trace/trace.js';
-import { type Journeys, type Mark, type QueueHistory, readJourneys } from './journey.js';
+import { Departures } from './departures.js';
+import { FullQueues } from './fullness.js';
+import { type Journeys, type QueueHistory, readJourneys } from './journey.js';
 import { type Beat, type Episode, outOfStepEpisodes } from './out-of-step.js';
 import { DEFAULT_FIELDS, type PayloadFields } from './payload.js';
 import { stepOf } from './profiles/channel-layer.js';
+import { QueueModels } from './queue-model.js';
+import { Readers } from './readers.js';
 import { ReceiveLoops } from './receive-loops.js';
+import { RedisSamples } from './redis-samples.js';
 import { RollCalls } from './roll-calls.js';
 
 export interface Span {
@@ -23,8 +28,15 @@ export interface Conduct {
 
 export class Evidence {
   readonly journeys: Journeys;
+  /** What each queue can have held, and when. */
+  readonly models: QueueModels;
+  readonly fullQueues: FullQueues;
+  readonly readers: Readers;
+  /** What Redis said of itself while the trace was recorded. */
+  readonly samples: RedisSamples;
   readonly connections: ReadonlyMap<number, TraceConnection>;
   readonly holes: readonly TraceHole[];
+  readonly departures: Departures;
   /** The last moment that the trace knows of. */
   readonly endUs: number;
   /** What the recorder added each way, microseconds. */
@@ -39,7 +51,14 @@ export class Evidence {
     this.journeys = readJourneys(trace, fields);
     this.connections = new Map([...trace.connections()].map((connection) => [connection.id, connection]));
     this.holes = [...trace.holes()];
+    this.departures = new Departures(this.journeys);
     this.endUs = trace.watermarkUs;
+    this.models = new QueueModels(this.journeys.queues, this.connections, this.endUs);
+    this.fullQueues = new FullQueues(this.journeys.queues, this.models, (queue, span) =>
+      this.holesHiding(queue, span),
+    );
+    this.readers = new Readers(this.connections, this.endUs);
+    this.samples = new RedisSamples(trace.samples());
     this.latencyUs = Number(trace.meta.get('latency_us') ?? 0);
   }
 
@@ -111,19 +130,6 @@ export class Evidence {
     const [first, ...rest] = recipients.map(groupsOf);
     const shared = [...(first ?? [])].filter((group) => rest.every((groups) => groups.has(group)));
     return shared.length === 1 ? (shared[0] ?? null) : null;
-  }
-
-  /** The consumer of that process that left next after a moment, within two seconds: whose disconnect may have set it off. */
-  departureAfter(process: string, atUs: number): { readonly channel: string; readonly mark: Mark } | null {
-    let found: { channel: string; mark: Mark } | null = null;
-    for (const [channel, memberships] of this.journeys.memberships) {
-      if (!channel.startsWith(process)) continue;
-      for (const { joined, mark } of memberships) {
-        if (joined || mark.requestedUs < atUs || mark.requestedUs > atUs + 2_000_000) continue;
-        if (!found || mark.requestedUs < found.mark.requestedUs) found = { channel, mark };
-      }
-    }
-    return found;
   }
 
   /** What the client on a connection says it is. */

@@ -6,6 +6,7 @@ import type { Trace } from '../proxy/trace/trace.js';
 import { MEANINGS } from './causes/index.js';
 import { neverSent } from './causes/never-sent.js';
 import type { Evidence } from './evidence.js';
+import { type Mark, markOf } from './journey.js';
 import type { Judgement } from './judgement.js';
 import type { Absence, Asked } from './question.js';
 import { digestOf } from './story.js';
@@ -43,7 +44,7 @@ export interface Finding {
   readonly recipients: readonly string[];
   /** Recipients who were still there when it was lost. */
   readonly recipients_present: readonly string[];
-  /** First 12 hex digits of the SHA-256 of the member: a name for messages without sender and count. */
+  /** First 12 hex digits of the SHA-256 of the member: a name for messages without sender and count. Null: it is not on the wire. */
   readonly member: string | null;
   readonly excerpt: string | null;
   /** What the client on the connection that took it says it is; null where it does not say. */
@@ -83,7 +84,7 @@ export function findingOf(
     group: evidence.groupOf(payload.recipients),
     recipients: payload.recipients ?? [],
     recipients_present: judgement.present ?? [],
-    member: digestOf(judgement.member),
+    member: judgement.member.length === 0 ? null : digestOf(judgement.member),
     excerpt: payload.excerpt,
     client_library: library,
     latency_us: evidence.latencyUs,
@@ -140,25 +141,20 @@ function operationsOf(
   const found = new Map<number, FindingOperation>();
   for (const { role, mark, implied } of waypoints) {
     if (found.has(mark.id)) continue;
-    const { id, connection, command, key } = mark;
-    found.set(id, {
-      ...{ id, role, connection, command, key },
-      requested_us: mark.requestedUs,
-      replied_us: mark.repliedUs,
-      ...(implied ? { implied } : {}),
-    });
+    found.set(mark.id, { ...operationOf(role, mark), ...(implied ? { implied } : {}) });
   }
   for (const { role, id, key } of cites) {
     const operation = found.has(id) ? undefined : trace.operation(id);
     if (!operation) continue;
-    const { connection, command, requestedUs, repliedUs } = operation;
-    found.set(id, {
-      ...{ id, role, connection, command, key: key ?? firstKey(operation.args) },
-      requested_us: requestedUs,
-      replied_us: repliedUs,
-    });
+    found.set(id, operationOf(role, markOf(operation, key ?? firstKey(operation.args))));
   }
   return [...found.values()].sort((a, b) => a.id - b.id);
+}
+
+/** An operation as a report cites it. */
+export function operationOf(role: string, mark: Mark): FindingOperation {
+  const { id, connection, command, key, requestedUs, repliedUs } = mark;
+  return { ...{ id, role, connection, command, key }, requested_us: requestedUs, replied_us: repliedUs };
 }
 
 function firstKey(args: readonly Buffer[]): string {

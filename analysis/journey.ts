@@ -4,22 +4,15 @@
  * is (message, queue), because one process takes a member once for all its consumers.
  */
 import type { Reply, Trace, TraceOperation } from '../proxy/trace/trace.js';
+import { type Acceptance, acceptanceOf } from './acceptance.js';
+import { type Mark, markOf } from './mark.js';
 import { DEFAULT_FIELDS, type Payload, type PayloadFields, readPayload } from './payload.js';
 import { COMMANDS, isProcessQueue, type Step, stepOf } from './profiles/channel-layer.js';
+import { UPKEEP_COMMANDS } from './profiles/queue-upkeep.js';
+import { executed } from './transaction.js';
+import { type QueueUpkeep, UpkeepReader } from './upkeep.js';
 
-/** An operation as the analysis cites it. */
-export interface Mark {
-  readonly id: number;
-  readonly connection: number;
-  readonly command: string;
-  readonly key: string;
-  readonly requestedUs: number;
-  readonly repliedUs: number | null;
-  readonly flushedUs: number | null;
-}
-
-/** What Redis answered to an attempt to enqueue. `unsure`: some of the script's queues were full, it does not say which. */
-export type Acceptance = 'accepted' | 'full' | 'unsure' | 'refused' | 'unanswered';
+export { type Mark, markOf } from './mark.js';
 
 export interface Enqueue extends Mark {
   readonly by: 'group_send' | 'send';
@@ -30,6 +23,10 @@ export interface Enqueue extends Mark {
   readonly score: number;
   /** Seconds that the script lets the queue live; null where it was not said. */
   readonly expiry: number | null;
+  /** The queue's capacity as the script was told; null for a plain ZADD. */
+  readonly capacity: number | null;
+  /** How many of its queues the script found full; null where it does not say. */
+  readonly full: number | null;
 }
 
 export interface Journey {
@@ -51,8 +48,13 @@ export interface QueueHistory {
   /** Every step of receiving: polls and restores. */
   readonly receives: Mark[];
   readonly restores: Mark[];
-  /** Polls that Redis answered with nothing. */
+  /** Polls that Redis answered with nothing: it was empty when they began. */
   readonly emptyPolls: Mark[];
+  /** Polls whose reply is not known: nobody saw what they took, if anything. */
+  readonly openPolls: Mark[];
+  /** The longest that a poll of it asked to wait, microseconds; 0 where none said. */
+  pollUs: number;
+  readonly upkeep: QueueUpkeep[];
   /** Acknowledgements whose reply is not known. */
   readonly openAcknowledgements: Mark[];
   /** Every acknowledgement, also one that took nothing, because the message had been put back. */
@@ -87,11 +89,11 @@ export function readJourneys(
   const builder = new JourneyBuilder(fields);
   /** Operations queued under a MULTI wait for their EXEC. */
   const queued = new Map<number, TraceOperation[]>();
-  for (const operation of trace.operations({ commands: COMMANDS })) {
+  for (const operation of trace.operations({ commands: [...COMMANDS, ...UPKEEP_COMMANDS] })) {
     const { transaction } = operation;
     if (transaction === null) builder.add(operation, operation.reply);
     else if (operation.command === 'EXEC') {
-      for (const [member, reply] of executed(queued.get(transaction) ?? [], operation.reply))
+      for (const [member, reply] of executed(queued.get(transaction) ?? [], operation))
         builder.add(member, reply);
       queued.delete(transaction);
     } else if (operation.command === 'DISCARD') queued.delete(transaction);
@@ -104,19 +106,6 @@ export function readJourneys(
   return builder.done();
 }
 
-/** Pairs what was queued with the items of EXEC's reply; nothing where the transaction was not run. */
-function* executed(
-  queued: readonly TraceOperation[],
-  exec: Reply | null,
-): Generator<[TraceOperation, Reply | null]> {
-  if (exec !== null && exec.kind !== 'array') return; // aborted: error, or nil after WATCH
-  let item = 0;
-  for (const operation of queued) {
-    if (operation.reply?.kind === 'error') continue; // refused when queued, so not run
-    yield [operation, exec?.items[item++] ?? null];
-  }
-}
-
 class JourneyBuilder {
   readonly #fields: PayloadFields;
   readonly #journeys = new Map<string, Journey>();
@@ -124,6 +113,7 @@ class JourneyBuilder {
   readonly #memberships = new Map<string, Membership[]>();
   readonly #seenIn = new Map<string, Set<string>>();
   readonly #connectionsOf = new Map<string, Set<number>>();
+  readonly #upkeep = new UpkeepReader(this.#queues, (name, operation) => this.#queue(name, operation));
 
   constructor(fields: PayloadFields) {
     this.#fields = fields;
@@ -131,19 +121,22 @@ class JourneyBuilder {
 
   add(operation: TraceOperation, reply: Reply | null): void {
     const step = stepOf(operation, reply);
-    if (step === null) return;
+    if (step === null) {
+      this.#upkeep.add(operation, reply);
+      return;
+    }
     switch (step.step) {
       case 'enqueue':
         this.#enqueued(operation, reply, step);
         return;
       case 'poll':
-        this.#polled(operation, step);
+        this.#polled(operation, reply, step);
         return;
       case 'restore': {
         const queue = this.#queue(step.queue, operation);
         const mark = markOf(operation, step.queue);
         queue.receives.push(mark);
-        queue.restores.push(mark);
+        if (reply?.kind !== 'error') queue.restores.push(mark);
         return;
       }
       case 'backup':
@@ -159,7 +152,7 @@ class JourneyBuilder {
         return;
       }
       case 'take':
-        this.#taken(operation, step);
+        this.#taken(operation, reply, step);
         return;
       case 'join':
       case 'leave': {
@@ -187,7 +180,8 @@ class JourneyBuilder {
 
   #enqueued(operation: TraceOperation, reply: Reply | null, step: Extract<Step, { step: 'enqueue' }>): void {
     const acceptance = acceptanceOf(reply, step);
-    for (const { queue, member } of step.deliveries) {
+    const full = step.by === 'group_send' && reply?.kind === 'integer' ? Number(reply.value) : null;
+    for (const { queue, member, capacity } of step.deliveries) {
       this.#queue(queue, operation);
       this.#journey(queue, member).enqueues.push({
         ...markOf(operation, queue),
@@ -196,27 +190,31 @@ class JourneyBuilder {
         error: reply?.kind === 'error' ? reply.text : null,
         score: step.score,
         expiry: step.expiry,
+        ...{ capacity, full },
       });
     }
   }
 
-  #polled(operation: TraceOperation, step: Extract<Step, { step: 'poll' }>): void {
+  #polled(operation: TraceOperation, reply: Reply | null, step: Extract<Step, { step: 'poll' }>): void {
     for (const name of step.queues) {
       const queue = this.#queue(name, operation);
       const mark = markOf(operation, name);
       queue.receives.push(mark);
-      if (operation.repliedUs !== null && !step.taken) queue.emptyPolls.push(mark);
+      if (isNothing(reply)) queue.emptyPolls.push(mark);
+      else if (reply === null) queue.openPolls.push(mark);
+      queue.pollUs = Math.max(queue.pollUs, step.seconds * 1e6 || 0);
     }
     if (step.taken)
       this.#journey(step.taken.queue, step.taken.member).pops.push(markOf(operation, step.taken.queue));
   }
 
   /** One script pops and backs up: the same operation is both for each member. */
-  #taken(operation: TraceOperation, step: Extract<Step, { step: 'take' }>): void {
+  #taken(operation: TraceOperation, reply: Reply | null, step: Extract<Step, { step: 'take' }>): void {
     const queue = this.#queue(step.queue, operation);
     const mark = markOf(operation, step.queue);
     queue.receives.push(mark);
-    if (operation.replyKind === 'array' && step.members.length === 0) queue.emptyPolls.push(mark);
+    if (isNothing(reply)) queue.emptyPolls.push(mark);
+    else if (reply === null) queue.openPolls.push(mark);
     for (const member of step.members) {
       const journey = this.#journey(step.queue, member);
       journey.pops.push(mark);
@@ -228,18 +226,14 @@ class JourneyBuilder {
     let queue = this.#queues.get(name);
     if (!queue) {
       queue = {
-        name,
-        receives: [],
-        restores: [],
-        emptyPolls: [],
-        openAcknowledgements: [],
-        acknowledgements: [],
-        journeys: [],
+        ...{ name, receives: [], restores: [], emptyPolls: [], openPolls: [], pollUs: 0, upkeep: [] },
+        ...{ openAcknowledgements: [], acknowledgements: [], journeys: [] },
       };
       this.#queues.set(name, queue);
       this.#connectionsOf.set(name, new Set());
     }
     this.#connectionsOf.get(name)?.add(operation.connection);
+    this.#upkeep.touched(queue, operation.connection);
     return queue;
   }
 
@@ -286,16 +280,7 @@ function isReceivedByLayer({ receives, restores, journeys }: QueueHistory): bool
   return restores.length > 0 || journeys.some(({ backups }) => backups.length > 0);
 }
 
-function acceptanceOf(reply: Reply | null, step: Extract<Step, { step: 'enqueue' }>): Acceptance {
-  if (reply === null) return 'unanswered';
-  if (reply.kind === 'error') return 'refused';
-  if (step.by === 'send') return 'accepted';
-  const full = reply.kind === 'integer' ? Number(reply.value) : 0;
-  if (full === 0) return 'accepted';
-  return full >= step.deliveries.length ? 'full' : 'unsure';
-}
-
-export function markOf(operation: TraceOperation, key: string): Mark {
-  const { id, connection, command, requestedUs, repliedUs, flushedUs } = operation;
-  return { id, connection, command, key, requestedUs, repliedUs, flushedUs };
+/** Nothing there: a null, or an empty array. An error, or a reply that was cut, proves nothing. */
+function isNothing(reply: Reply | null): boolean {
+  return reply?.kind === 'null' || (reply?.kind === 'array' && reply.items.length === 0);
 }

@@ -4,8 +4,8 @@
  */
 import type { Case, Cause, Citation, Examination, PopConduct } from './causes/cause.js';
 import { CAUSES } from './causes/index.js';
-import { type End, type Ending, endingOf } from './ending.js';
-import type { Evidence } from './evidence.js';
+import { type End, type EndAtPop, type Ending, endingOf } from './ending.js';
+import type { Conduct, Evidence } from './evidence.js';
 import type { Journey, Mark } from './journey.js';
 import type { Judgement, Waypoint } from './judgement.js';
 import { episodeOf } from './out-of-step.js';
@@ -37,6 +37,11 @@ export class Judge {
   /** The verdict on a message of which a client says that it never got it; `by`: the client's channels, as far as they are known. */
   missed({ journey, ending }: JudgedJourney, by: readonly string[] = []): JudgedJourney {
     return this.#judge(journey, ending, by);
+  }
+
+  /** How a connection was used, known which of its pops lost their message. */
+  conductOf(connection: number): Conduct {
+    return this.#evidence.conduct(connection, this.#lostPops);
   }
 
   #judge(journey: Journey, ending: Ending, missed: Missed): JudgedJourney {
@@ -163,7 +168,7 @@ export class Judge {
 
   #conduct(pop: Mark | undefined): PopConduct | null {
     if (!pop) return null;
-    const { beats, episodes } = this.#evidence.conduct(pop.connection, this.#lostPops);
+    const { beats, episodes } = this.conductOf(pop.connection);
     const popAt = beats.findIndex((beat) => beat.id === pop.id);
     return {
       after: beats.slice(popAt + 1).filter((beat) => beat.requestedUs > (pop.repliedUs ?? pop.requestedUs)),
@@ -195,7 +200,8 @@ function plain(verdict: Verdict, because: string): Sentence {
 
 function waypointsOf(journey: Journey, ending: Ending, evidence: Evidence): Waypoint[] {
   const next = ending.at === 'pop' || ending.at === 'undecided' ? ending.next : null;
-  const departure = ending.at === 'pop' ? departureOf(journey, ending.pop, evidence) : null;
+  const departure =
+    ending.at === 'pop' ? evidence.departures.nextTo(journey.queue, cancelledBy(ending, evidence)) : null;
   return [
     ...journey.enqueues.map((enqueue) => ({
       role: 'enqueue',
@@ -208,11 +214,11 @@ function waypointsOf(journey: Journey, ending: Ending, evidence: Evidence): Wayp
     ...journey.backups.map((mark) => ({ role: 'backup', mark })),
     ...journey.acknowledgements.map((mark) => ({ role: 'acknowledge', mark })),
     ...(next ? [{ role: 'next-receive', mark: next }] : []),
-    ...(departure ? [{ role: 'departure', mark: departure }] : []),
+    ...(departure ? [{ role: 'departure', mark: departure.mark }] : []),
   ];
 }
 
-function departureOf(journey: Journey, pop: Mark, evidence: Evidence): Mark | null {
-  const process = processOf(journey.payload.recipients?.[0] ?? '');
-  return process === null ? null : (evidence.departureAfter(process, pop.requestedUs)?.mark ?? null);
+/** The latest moment at which the receive can have been cancelled: its connection is closed, or the next receive step begins. */
+function cancelledBy({ pop, next }: EndAtPop, { connections }: Evidence): number {
+  return Math.min(next.requestedUs, connections.get(pop.connection)?.closedUs ?? next.requestedUs);
 }

@@ -79,6 +79,12 @@ export function episodeOf(episodes: readonly Episode[], operationId: number): Ep
   return episodes.find((e) => operationId >= e.firstId && (e.endId === null || operationId < e.endId));
 }
 
+/** The pop that begins the first whole receive cycle in step; null where there is none. */
+export function firstMatchingCycle(beats: readonly Beat[]): number | null {
+  const [first] = matchingCycles(beats);
+  return first ?? null;
+}
+
 /** The pops that begin a whole receive cycle on this connection, each reply read before the next step: pop m, back up m, acknowledge. */
 function matchingCycles(beats: readonly Beat[]): ReadonlySet<number> {
   const receives = beats.filter((beat) => beat.receive !== null);

@@ -9,6 +9,9 @@ import type { Citation } from './causes/cause.js';
 import { holeText } from './ending.js';
 import type { Evidence, Span } from './evidence.js';
 import type { Judgement } from './judgement.js';
+import { seconds } from './moment.js';
+
+export { seconds } from './moment.js';
 
 /** One message that somebody asks about. */
 export interface Asked {
@@ -163,9 +166,4 @@ export function unknownSender(sender: string, index: MessageIndex): GaptraceErro
 
 function sentUs(index: MessageIndex, sender: string, count: number): number {
   return index.find(sender, count)[0]?.waypoints[0]?.mark.requestedUs ?? 0;
-}
-
-/** A time in the trace, for people: `+9.628360s`. */
-export function seconds(us: number): string {
-  return `${us < 0 ? '-' : '+'}${(Math.abs(us) / 1e6).toFixed(6)}s`;
 }

@@ -40,6 +40,7 @@ async function refused(args: readonly string[], ...words: readonly (string | Reg
 describe('a trace', () => {
   const commands = [
     ['analyze-gap', []],
+    ['audit', []],
     ['query', []],
   ] as const;
 

@@ -3,13 +3,18 @@ import type { End } from '../ending.js';
 import type { Cause, Meaning } from './cause.js';
 import { listEraPop } from './list-era-pop.js';
 import { lostAfterRedis } from './lost-after-redis.js';
+import { messageExpired } from './message-expired.js';
 import { misrouted } from './misrouted.js';
 import { neverSent } from './never-sent.js';
 import { notAMember } from './not-a-member.js';
+import { orphanedInFlight } from './orphaned-in-flight.js';
 import { overCapacity } from './over-capacity.js';
 import { poppedThenDisconnected } from './popped-then-disconnected.js';
+import { queueExpired } from './queue-expired.js';
+import { receiverStalled } from './receiver-stalled.js';
 import { redeliveredLate } from './redelivered-late.js';
 import { rejected } from './rejected.js';
+import { removedOutsideTrace } from './removed-outside-trace.js';
 import { replyDesync } from './reply-desync.js';
 import { sendUnconfirmed } from './send-unconfirmed.js';
 import { strayPop } from './stray-pop.js';
@@ -20,11 +25,11 @@ type Causes = { readonly [At in End['at']]: readonly Cause<Extract<End, { at: At
 
 export const CAUSES: Causes = {
   misplaced: [misrouted],
-  enqueue: [overCapacity, rejected, sendUnconfirmed],
-  queue: [],
+  enqueue: [receiverStalled, overCapacity, rejected, sendUnconfirmed],
+  queue: [receiverStalled, queueExpired, messageExpired, removedOutsideTrace],
   pop: [replyDesync, strayPop, poppedThenDisconnected],
   unguarded: [listEraPop, lostAfterRedis],
-  backup: [],
+  backup: [orphanedInFlight],
   acknowledge: [wrongProcess, workerDuplicate, redeliveredLate, lostAfterRedis],
 };
 

@@ -84,9 +84,15 @@ describe('plain commands', () => {
     expect(step(['BZPOPMIN', QUEUE, '5'], reply)).toEqual({
       step: 'poll',
       queues: [QUEUE],
+      seconds: 5,
       taken: { queue: QUEUE, member },
     });
-    expect(step(['BZPOPMIN', QUEUE, '5'], nil)).toEqual({ step: 'poll', queues: [QUEUE], taken: null });
+    expect(step(['BZPOPMIN', QUEUE, '5'], nil)).toEqual({
+      step: 'poll',
+      queues: [QUEUE],
+      seconds: 5,
+      taken: null,
+    });
   });
 
   it('an acknowledgement, as RESP2 and as RESP3 with a count answer it', () => {

@@ -43,6 +43,8 @@ export type Step =
   | {
       readonly step: 'poll';
       readonly queues: readonly string[];
+      /** How long it waits for a message; 0: for ever. */
+      readonly seconds: number;
       readonly taken: { readonly queue: string; readonly member: Buffer } | null;
     }
   | { readonly step: 'take'; readonly queue: string; readonly members: readonly Buffer[] }
@@ -86,6 +88,7 @@ export function stepOf(operation: TraceOperation, reply: Reply | null): Step | n
       return {
         step: 'poll',
         queues: args.slice(1, -1).map(nameOf),
+        seconds: Number(args.at(-1)?.toString('latin1')),
         taken: taken && { queue: nameOf(taken[0]), member: taken[1] },
       };
     }

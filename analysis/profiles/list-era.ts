@@ -26,7 +26,8 @@ export function listStep(command: string, args: readonly Buffer[], reply: Reply 
     case 'BLPOP': {
       const [, taken] = reply?.kind === 'array' ? reply.items : [];
       const member = taken?.kind === 'bulk' ? taken.bytes : null;
-      return { step: 'poll' as const, queues: [key], taken: member && { queue: key, member } };
+      const seconds = Number(args.at(-1)?.toString('latin1'));
+      return { step: 'poll' as const, queues: [key], seconds, taken: member && { queue: key, member } };
     }
     case 'BRPOPLPUSH':
       if (!args[2] || nameOf(args[2]) !== key + BACKUP_SUFFIX) return null;

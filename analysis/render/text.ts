@@ -4,6 +4,7 @@
  * Keys, senders and payloads come from the traffic: control characters in them are made visible, not sent to the terminal.
  */
 import { styleText } from 'node:util';
+import type { AboutTrace } from '../about-trace.js';
 import type { Analysis } from '../analyze.js';
 import type { Finding, FindingEvent, FindingOperation } from '../finding.js';
 import { seconds } from '../question.js';
@@ -15,12 +16,17 @@ const INDENT = '  ';
 export function renderAnalysis(analysis: Analysis, colour = false): string {
   const { trace, findings } = analysis;
   const lines = [
-    `Trace ${visible(trace.path)}: ${trace.operations} operations in ${(trace.duration_us / 1e6).toFixed(1)} s from ${trace.started_at}, ${plural(trace.holes, 'hole')}${trace.redacted > 0 ? `, ${plural(trace.redacted, 'secret')} blanked` : ''}${trace.live ? ', still being written' : trace.end_marker ? '' : ', ended without an end marker'}.`,
+    traceLine(trace),
     '',
     ...findings.flatMap((finding) => [...story(finding, colour), '']),
     summaryLine(analysis),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** Of which trace, and what is missing in it. */
+export function traceLine(trace: AboutTrace): string {
+  return `Trace ${visible(trace.path)}: ${trace.operations} operations in ${(trace.duration_us / 1e6).toFixed(1)} s from ${trace.started_at}, ${plural(trace.holes, 'hole')}${trace.redacted > 0 ? `, ${plural(trace.redacted, 'secret')} blanked` : ''}${trace.live ? ', still being written' : trace.end_marker ? '' : ', ended without an end marker'}.`;
 }
 
 function summaryLine({ summary, findings }: Analysis): string {
@@ -48,7 +54,9 @@ function story(finding: Finding, colour: boolean): string[] {
 function heading(finding: Finding, colour: boolean): string {
   const what =
     finding.sender === null
-      ? `message ${finding.member ?? '?'}`
+      ? finding.member === null
+        ? 'a message that is not on the wire'
+        : `message ${finding.member}`
       : `message ${finding.count} of sender ${visible(finding.sender)}`;
   const room = finding.room === null ? '' : `, ${visible(finding.room)}`;
   const by =
@@ -79,6 +87,12 @@ function moments(finding: Finding): string[] {
 const ROLES: Readonly<Record<string, string>> = {
   enqueue: 'sent',
   pop: 'popped',
+  count: 'counted',
+  trim: 'trimmed',
+  removal: 'removed',
+  'time-to-live': 'lives until',
+  'shown-gone': 'gone by',
+  'last-receive': 'last receive',
   backup: 'backed up',
   acknowledge: 'acked',
   'next-receive': 'next step',
@@ -117,17 +131,18 @@ function closeRow(event: FindingEvent): string {
 }
 
 /** The 32 hex digits of a process are the same all over a story: their first eight do. */
-function short(text: string): string {
+export function short(text: string): string {
   return text.replace(/([0-9a-f]{8})[0-9a-f]{24}/g, '$1…');
 }
 
-function wrapped(text: string): string[] {
+/** Lines of a paragraph, each behind `indent`. */
+export function wrapped(text: string, indent = INDENT): string[] {
   const lines: string[] = [];
-  let line = INDENT;
+  let line = indent;
   for (const word of visible(text).split(' ')) {
     if (line.length + word.length > WIDTH && line.trim() !== '') {
       lines.push(line.trimEnd());
-      line = INDENT;
+      line = indent;
     }
     line += `${word} `;
   }
@@ -152,6 +167,6 @@ function coloured(verdict: string, text: string): string {
   return styleText(['bold', colour], text);
 }
 
-function plural(n: number, what: string): string {
-  return `${n} ${what}${n === 1 ? '' : 's'}`;
+export function plural(n: number, what: string, many = `${what}s`): string {
+  return `${n} ${n === 1 ? what : many}`;
 }

@@ -2,7 +2,14 @@
  * A trace written as a script, for tests of what real recordings cannot be made to show at will: every line is an
  * operation of the channel layer at a time in milliseconds. Not a mock of Redis: it holds what a trace would hold.
  */
-import type { Reply, Trace, TraceConnection, TraceHole, TraceOperation } from '../../proxy/trace/trace.js';
+import type {
+  Reply,
+  Trace,
+  TraceConnection,
+  TraceHole,
+  TraceOperation,
+  TraceSample,
+} from '../../proxy/trace/trace.js';
 import { encodeMember } from '../../server/layers/message.js';
 
 export const PROCESS = 'specific.0123456789abcdef0123456789abcdef!';
@@ -44,9 +51,23 @@ export class ScriptedTrace implements Trace {
   watermarkUs = 60_000_000;
   readonly live = false;
   readonly endMarker = true;
-  readonly #operations: TraceOperation[] = [];
-  readonly #connections = new Map<number, Mutable<TraceConnection>>();
+  readonly #queue: string;
+  readonly #operations: TraceOperation[];
+  readonly #connections: Map<number, Mutable<TraceConnection>>;
   readonly #holes: TraceHole[] = [];
+  readonly #samples: TraceSample[] = [];
+
+  /** `of`: the script that this one writes to, of another queue. */
+  constructor(of?: ScriptedTrace, queue = QUEUE) {
+    this.#queue = queue;
+    this.#operations = of ? of.#operations : [];
+    this.#connections = of ? of.#connections : new Map();
+  }
+
+  /** The same script, of another queue: for lines such as `trace.on(OTHER).receive(…)`. */
+  on(queue: string): ScriptedTrace {
+    return new ScriptedTrace(this, queue);
+  }
 
   /** Any operation. Returns its id. */
   request(
@@ -83,34 +104,64 @@ export class ScriptedTrace implements Trace {
     return this.#operations.length;
   }
 
+  /** Commands in a MULTI, each with its item of EXEC's reply, all in one chunk. */
+  transaction(
+    atMs: number,
+    connection: number,
+    commands: readonly (readonly [args: readonly (string | Buffer)[], reply: Reply])[],
+    timing: Timing = {},
+  ): void {
+    const transaction = this.#operations.length + 1;
+    const queued: Reply = { kind: 'simple', text: 'QUEUED' };
+    this.request(atMs, connection, ['MULTI'], { kind: 'simple', text: 'OK' }, timing);
+    for (const [args] of commands)
+      this.request(atMs, connection, args, queued, { ...timing, pipelined: true });
+    const items = commands.map(([, reply]) => reply);
+    this.request(atMs, connection, ['EXEC'], array(...items), { ...timing, pipelined: true });
+    for (const operation of this.#operations.slice(transaction - 1))
+      Object.assign(operation, { transaction });
+  }
+
   groupSend(
     atMs: number,
     connection: number,
     member: Buffer,
-    { full = 0, queue = QUEUE, ...timing }: Timing & { full?: number; queue?: string } = {},
+    { full = 0, queue = this.#queue, ...timing }: Timing & { full?: number; queue?: string } = {},
   ) {
     const args = ['EVAL', 'script', '1', queue, member, '1000', String(atMs / 1000), '60'];
     return this.request(atMs, connection, args, integer(full), timing);
   }
 
   poll(atMs: number, connection: number, member: Buffer | null, timing: Timing = {}) {
-    const reply = member ? array(bulk(QUEUE), bulk(member), bulk('1.5')) : nil;
-    return this.request(atMs, connection, ['BZPOPMIN', QUEUE, '5'], reply, timing);
+    const reply = member ? array(bulk(this.#queue), bulk(member), bulk('1.5')) : nil;
+    return this.request(atMs, connection, ['BZPOPMIN', this.#queue, '5'], reply, timing);
   }
 
   restore(atMs: number, connection: number, timing: Timing = {}) {
-    return this.request(atMs, connection, ['EVAL', 'cleanup', '0', QUEUE, `${QUEUE}$inflight`], nil, timing);
+    return this.request(
+      atMs,
+      connection,
+      ['EVAL', 'cleanup', '0', this.#queue, `${this.#queue}$inflight`],
+      nil,
+      timing,
+    );
   }
 
   backup(atMs: number, connection: number, member: Buffer, timing: Timing = {}) {
-    return this.request(atMs, connection, ['ZADD', `${QUEUE}$inflight`, '1.50', member], integer(1), timing);
+    return this.request(
+      atMs,
+      connection,
+      ['ZADD', `${this.#queue}$inflight`, '1.50', member],
+      integer(1),
+      timing,
+    );
   }
 
   acknowledge(atMs: number, connection: number, member: Buffer, timing: Timing = {}) {
     return this.request(
       atMs,
       connection,
-      ['ZPOPMIN', `${QUEUE}$inflight`],
+      ['ZPOPMIN', `${this.#queue}$inflight`],
       array(bulk(member), bulk('1.5')),
       timing,
     );
@@ -118,7 +169,7 @@ export class ScriptedTrace implements Trace {
 
   /** What waits, popped and backed up by one script: gaptrace's reliable receive. */
   take(atMs: number, connection: number, members: readonly Buffer[], timing: Timing = {}) {
-    const args = ['EVAL', 'take', '2', QUEUE, `${QUEUE}$inflight`, '100'];
+    const args = ['EVAL', 'take', '2', this.#queue, `${this.#queue}$inflight`, '100'];
     const reply = array(...members.flatMap((member) => [bulk(member), bulk('1.5')]));
     return this.request(atMs, connection, args, reply, timing);
   }
@@ -177,6 +228,12 @@ export class ScriptedTrace implements Trace {
     });
   }
 
+  /** What Redis said of itself at a moment. */
+  sample(atMs: number, fields: Readonly<Record<string, string>>): void {
+    for (const [field, value] of Object.entries(fields))
+      this.#samples.push({ atUs: atMs * 1000, field, value });
+  }
+
   #open(id: number): Mutable<TraceConnection> {
     let connection = this.#connections.get(id);
     if (!connection) {
@@ -206,11 +263,12 @@ export class ScriptedTrace implements Trace {
 
   /** Numbered in the order of requests, as a recorder does. */
   *operations(
-    filter: { commands?: readonly string[]; connection?: number } = {},
+    filter: { commands?: readonly string[]; connection?: number; afterId?: number } = {},
   ): IterableIterator<TraceOperation> {
     for (const operation of this.#numbered()) {
       if (filter.commands && !filter.commands.includes(operation.command)) continue;
       if (filter.connection !== undefined && operation.connection !== filter.connection) continue;
+      if (filter.afterId !== undefined && operation.id <= filter.afterId) continue;
       yield operation;
     }
   }
@@ -244,6 +302,10 @@ export class ScriptedTrace implements Trace {
 
   holes(): IterableIterator<TraceHole> {
     return this.#holes.values();
+  }
+
+  samples(): IterableIterator<TraceSample> {
+    return this.#samples.values();
   }
 
   sql(): never {

@@ -18,6 +18,7 @@ import type {
   TraceConnection,
   TraceHole,
   TraceOperation,
+  TraceSample,
 } from './trace.js';
 
 export class SqliteTrace implements Trace {
@@ -84,6 +85,14 @@ export class SqliteTrace implements Trace {
 
   *holes(): IterableIterator<TraceHole> {
     yield* this.#rows<TraceHole, TraceHole>(`${HOLES} ORDER BY from_us, id`, [], (row) => row);
+  }
+
+  *samples(): IterableIterator<TraceSample> {
+    yield* this.#rows<TraceSample, TraceSample>(
+      'SELECT at_us AS atUs, field, value FROM redis_sample ORDER BY at_us, field',
+      [],
+      (row) => row,
+    );
   }
 
   *sql(statement: string): IterableIterator<Readonly<Record<string, unknown>>> {

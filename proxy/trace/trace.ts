@@ -65,6 +65,13 @@ export interface TraceHole {
   readonly detail: string;
 }
 
+/** One field of INFO, as Redis said it at a moment. */
+export interface TraceSample {
+  readonly atUs: number;
+  readonly field: string;
+  readonly value: string;
+}
+
 export interface OperationFilter {
   /** Any of these, upper case. */
   readonly commands?: readonly string[];
@@ -97,6 +104,8 @@ export interface Trace {
   connections(): IterableIterator<TraceConnection>;
   connection(id: number): TraceConnection | undefined;
   holes(): IterableIterator<TraceHole>;
+  /** What Redis said of itself, in the order of time. */
+  samples(): IterableIterator<TraceSample>;
   /** Read-only SQL; throws GaptraceError GAPTRACE_SQL on a statement that writes or does not parse. */
   sql(statement: string): IterableIterator<Readonly<Record<string, unknown>>>;
   close(): void;

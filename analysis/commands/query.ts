@@ -1,14 +1,9 @@
-/** `gaptrace analyze-gap` and `gaptrace query`: flags to questions, answers to stdout. The only file here that knows commander. */
-import { type Command, InvalidArgumentError, Option } from 'commander';
-import { readGapReports } from '../clients/gap-report.js';
-import { openTrace } from '../proxy/trace/open.js';
-import type { OperationFilter, Trace } from '../proxy/trace/trace.js';
-import { parseDuration } from '../terminal/duration.js';
-import { GaptraceError } from '../terminal/errors.js';
-import { nameOfInput, readLines } from '../terminal/lines.js';
-import { argument } from '../terminal/program.js';
-import { analyze, type Question } from './analyze.js';
-import { DEFAULT_FIELDS } from './payload.js';
+/** `gaptrace query`: flags to a filter, the rows of a trace to stdout. */
+import { type Command, InvalidArgumentError } from 'commander';
+import { openTrace } from '../../proxy/trace/open.js';
+import type { OperationFilter, Trace } from '../../proxy/trace/trace.js';
+import { parseDuration } from '../../terminal/duration.js';
+import { argument } from '../../terminal/program.js';
 import {
   connectionLine,
   holeLine,
@@ -17,118 +12,8 @@ import {
   jsonHole,
   jsonOperation,
   operationLine,
-} from './query.js';
-import { renderAnalysis } from './render/text.js';
-import { exitStatusOf } from './verdict.js';
-
-type Format = 'text' | 'json' | 'ndjson';
-
-interface Output {
-  readonly format: Format;
-  readonly json?: true;
-}
-
-function withFormat(command: Command): Command {
-  return command
-    .addOption(
-      new Option('--format <format>', 'how to print').choices(['text', 'json', 'ndjson']).default('text'),
-    )
-    .option('--json', 'short for --format json');
-}
-
-function formatOf({ format, json }: Output): Format {
-  return json ? 'json' : format;
-}
-
-interface AnalyzeOptions extends Output {
-  readonly gaps?: string;
-  readonly sender?: string;
-  readonly count?: number;
-  readonly senderField: string;
-  readonly countField: string;
-  readonly channelField: string;
-  readonly exitZero?: true;
-}
-
-export function registerAnalyzeGap(program: Command): void {
-  withFormat(
-    program
-      .command('analyze-gap')
-      .description(
-        'say what became of messages that a client missed: the Redis operations of each, and the cause',
-      )
-      .argument('<trace>', 'trace file, as `gaptrace proxy` or `gaptrace import` wrote it')
-      .option('--gaps <file>', 'gap reports or a client log, NDJSON, plain or gzip; - is standard input')
-      .option('--sender <id>', 'with --count: the message of this sender')
-      .option('--count <n>', 'with --sender: the message with this count', argument(parseCount))
-      .option(
-        '--sender-field <path>',
-        'where the payload names its sender (dots descend, also into JSON in a string)',
-        DEFAULT_FIELDS.sender,
-      )
-      .option('--count-field <path>', 'where the payload holds its count', DEFAULT_FIELDS.count)
-      .option(
-        '--channel-field <path>',
-        'where the payload names the channel of the consumer that sent it: by it the channel of a client is known',
-        DEFAULT_FIELDS.channel,
-      )
-      .option('--exit-zero', 'exit with 0 when losses are found, too'),
-  )
-    .addHelpText(
-      'after',
-      `
-Without --gaps and --sender: every loss in the trace.
-
-Exit status: 0 nothing lost; 1 loss found; 2 usage, or input that cannot be read; 3 nothing lost for certain,
-but something is undecided.
-
-Example:
-  gaptrace analyze-gap gaptrace.db --gaps client.jsonl
-  gaptrace analyze-gap gaptrace.db --sender 73cf256d --count 72 --json`,
-    )
-    .action(runAnalyzeGap);
-}
-
-async function runAnalyzeGap(path: string, options: AnalyzeOptions): Promise<void> {
-  const question = await questionOf(options);
-  const trace = openTrace(path);
-  try {
-    const analysis = analyze(trace, question, {
-      sender: options.senderField,
-      count: options.countField,
-      channel: options.channelField,
-    });
-    switch (formatOf(options)) {
-      case 'json':
-        await print(`${JSON.stringify(analysis, null, 2)}\n`);
-        break;
-      case 'ndjson':
-        for (const finding of analysis.findings) await print(`${JSON.stringify(finding)}\n`);
-        break;
-      case 'text':
-        await print(renderAnalysis(analysis, process.stdout.isTTY && process.stdout.hasColors()));
-    }
-    const status = exitStatusOf(analysis.findings);
-    process.exitCode = status === 1 && options.exitZero ? 0 : status;
-  } finally {
-    trace.close();
-  }
-}
-
-async function questionOf({ gaps, sender, count }: AnalyzeOptions): Promise<Question> {
-  if (gaps !== undefined) {
-    if (sender !== undefined || count !== undefined)
-      throw new GaptraceError('GAPTRACE_USAGE', 'give either --gaps or --sender with --count, not both');
-    return { ask: 'gaps', log: await readGapReports(readLines(gaps), nameOfInput(gaps)) };
-  }
-  if (sender === undefined && count === undefined) return { ask: 'losses' };
-  if (sender === undefined || count === undefined)
-    throw new GaptraceError(
-      'GAPTRACE_USAGE',
-      '--sender and --count go together: which sender, and which of its messages',
-    );
-  return { ask: 'message', sender, count };
-}
+} from '../query.js';
+import { type Format, formatOf, type Output, parseCount, print, withFormat } from './flags.js';
 
 interface QueryOptions extends Output {
   readonly command: readonly string[];
@@ -265,16 +150,6 @@ async function printRows(rows: Iterable<Row>, format: Format, limit: number): Pr
     printed++;
   }
   if (format === 'json') await print(printed === 0 ? ']\n' : '\n]\n');
-}
-
-/** Waits where the reader of a pipe is slow, so that memory stays bounded. */
-async function print(text: string): Promise<void> {
-  if (!process.stdout.write(text)) await new Promise((resolve) => process.stdout.once('drain', resolve));
-}
-
-function parseCount(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError(`'${text}' is not a whole number from 0`);
-  return Number(text);
 }
 
 function parseTable(text: string): Table {

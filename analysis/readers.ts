@@ -1,0 +1,116 @@
+/**
+ * The process that reads a queue, as its connections show it: the ones that ever received from the queue. Is it gone (all of them closed,
+ * and the queue never polled again), or does it live and has it stopped to poll? A healthy receiver asks again when its poll times
+ * out, so a silence longer than that, with connections open, is a receiver that does not receive.
+ */
+import type { TraceConnection } from '../proxy/trace/trace.js';
+import type { Mark, QueueHistory } from './journey.js';
+import { countWhile } from './moment.js';
+
+/** A time in which nobody polled the queue, though its process lived. */
+export interface Stall {
+  readonly fromUs: number;
+  readonly toUs: number;
+  /** The last step of receiving before it. */
+  readonly last: Mark;
+  /** A connection of the process that stayed open. */
+  readonly open: number;
+}
+
+export interface Gone {
+  /** When the last of its connections was closed. */
+  readonly sinceUs: number;
+  readonly connections: number;
+}
+
+/** What channels_redis asks BZPOPMIN to wait. */
+const USUAL_POLL_US = 5_000_000;
+/** Between two polls of a receiver in good health: a backup, an acknowledgement, a restore. */
+const BETWEEN_POLLS_US = 1_000_000;
+
+class Reader {
+  readonly #queue: QueueHistory;
+  readonly #connections: readonly TraceConnection[];
+  readonly #endUs: number;
+  /** By when the steps of receiving up to each have ended. */
+  readonly #endedUs: readonly number[];
+  readonly #patienceUs: number;
+
+  constructor(queue: QueueHistory, connections: ReadonlyMap<number, TraceConnection>, endUs: number) {
+    this.#queue = queue;
+    const marks = [
+      ...queue.receives,
+      ...queue.journeys.flatMap(({ backups, acknowledgements }) => [...backups, ...acknowledgements]),
+    ];
+    const numbers = new Set(marks.map(({ connection }) => connection));
+    this.#connections = [...numbers].flatMap((number) => connections.get(number) ?? []);
+    this.#endUs = endUs;
+    let latest = Number.NEGATIVE_INFINITY;
+    this.#endedUs = queue.receives.map(({ repliedUs, connection }) => {
+      latest = Math.max(
+        latest,
+        repliedUs ?? connections.get(connection)?.closedUs ?? Number.POSITIVE_INFINITY,
+      );
+      return latest;
+    });
+    this.#patienceUs = (queue.pollUs || USUAL_POLL_US) + BETWEEN_POLLS_US;
+  }
+
+  stallAt(us: number): Stall | null {
+    const { receives } = this.#queue;
+    const before = countWhile(receives, ({ requestedUs }) => requestedUs <= us);
+    const last = receives[before - 1];
+    const fromUs = this.#endedUs[before - 1];
+    if (!last || fromUs === undefined || fromUs > us) return null;
+    const toUs = receives[before]?.requestedUs ?? this.#endUs;
+    if (toUs - fromUs <= this.#patienceUs) return null;
+    const open = this.#connections.find(
+      ({ openedUs, closedUs }) =>
+        openedUs <= fromUs && (closedUs ?? Number.POSITIVE_INFINITY) > fromUs + this.#patienceUs,
+    );
+    return open ? { fromUs, toUs, last, open: open.id } : null;
+  }
+
+  gone(): Gone | null {
+    if (this.#connections.length === 0) return null;
+    let sinceUs = 0;
+    for (const { closedUs, closedBy } of this.#connections) {
+      if (closedUs === null || closedBy !== 'client') return null;
+      sinceUs = Math.max(sinceUs, closedUs);
+    }
+    // A pool may have closed its last connection just before the next poll.
+    if (this.#endUs - sinceUs <= this.#patienceUs) return null;
+    return { sinceUs, connections: this.#connections.length };
+  }
+}
+
+/** The readers of a trace's queues, each looked at when first asked for. */
+export class Readers {
+  readonly #connections: ReadonlyMap<number, TraceConnection>;
+  readonly #endUs: number;
+  readonly #readers = new Map<QueueHistory, Reader>();
+
+  constructor(connections: ReadonlyMap<number, TraceConnection>, endUs: number) {
+    this.#connections = connections;
+    this.#endUs = endUs;
+  }
+
+  /** The stall that a moment falls into; null where the queue was polled, or its process cannot be seen to live. */
+  stallAt(queue: QueueHistory, us: number): Stall | null {
+    return this.#of(queue).stallAt(us);
+  }
+
+  /** Null where it lives, as far as can be told. */
+  gone(queue: QueueHistory): Gone | null {
+    return this.#of(queue).gone();
+  }
+
+  #of(queue: QueueHistory): Reader {
+    let reader = this.#readers.get(queue);
+    if (!reader) {
+      reader = new Reader(queue, this.#connections, this.#endUs);
+      this.#readers.set(queue, reader);
+    }
+    return reader;
+  }
+}
