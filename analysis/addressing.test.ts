@@ -188,6 +188,16 @@ describe('not-a-member, where the evidence does not decide', () => {
     });
   });
 
+  it('a late joiner, if a hole may hide that he had been heard of before', async () => {
+    const trace = start();
+    send(trace, 1000, { count: 1, to: [ANNA] });
+    joins(trace, 2000, BERT);
+    trace.hole(500, 600);
+    expect(await findingOf(bertGetsCount2(trace))).toMatchObject({
+      ...{ verdict: 'indeterminate', alternatives: ['not-a-member', 'recipients-left'] },
+    });
+  });
+
   it('a client whose channel is unknown: nothing is guessed, and it is said what is not known', async () => {
     const [finding] = await findingsOf(left(), { event: 'start', client: 'bert', id: 'nobody' });
     expect(finding?.cause).not.toBe('not-a-member');
@@ -253,6 +263,15 @@ describe('not-a-member, where nobody was in the group', () => {
   it('innocent twin of not-a-member: the empty roll call was of another group', async () => {
     const trace = alone((one) => one.rollCall(2000, 1, [], `${GROUP}2`));
     expect(await findingOf(trace)).toMatchObject({ verdict: 'never-sent' });
+  });
+
+  it('undecided: a roll call whose reply is not in the trace may have found nobody', async () => {
+    const trace = alone((one) => {
+      one.request(2000, 1, ['ZRANGE', GROUP, '0', '-1'], null);
+    });
+    expect(await findingOf(trace)).toMatchObject({
+      ...{ verdict: 'indeterminate', alternatives: ['never-sent', 'not-a-member'] },
+    });
   });
 
   it('undecided: the application announces comings without a count, and one may have been to the empty group', async () => {

@@ -109,8 +109,8 @@ function outsideOf(
   const enqueues = found.flatMap(({ journey }) => journey.enqueues);
   const [enqueue] = enqueues;
   const none = `none of its recipients is the client's channel (${channels.join(', ')})`;
-  const { before, span } = neighboursOf(asked, index, evidence);
-  const fromUs = before === undefined ? (enqueue?.requestedUs ?? 0) : span.fromUs;
+  const { before: previous, span } = neighboursOf(asked, index, evidence);
+  const fromUs = previous === undefined ? (enqueue?.requestedUs ?? 0) : span.fromUs;
   const hole = holeInRequests({ ...span, fromUs }, evidence);
   if (!enqueue || hole)
     return undecidedAbsence(hole ? `${none}, but ${holeText(hole)}` : none, ['not-a-member']);
@@ -126,9 +126,16 @@ function outsideOf(
       ['not-a-member'],
     );
   const absent = absentFrom(call, channels, clients, evidence);
+  const late = absent?.reason === 'late';
+  const before = late && holeInRequests({ fromUs: 0, toUs: call.mark.requestedUs }, evidence);
+  if (before)
+    return undecidedAbsence(
+      `${none}, for ${absent.because}; whether it had been heard of before is not known: ${holeText(before)}`,
+      ['not-a-member', 'recipients-left'],
+    );
   return {
-    verdict: absent?.reason === 'late' ? 'recipients-left' : 'not-addressed',
-    cause: absent?.reason === 'late' ? null : 'not-a-member',
+    verdict: late ? 'recipients-left' : 'not-addressed',
+    cause: late ? null : 'not-a-member',
     because: `${named(call)}, and ${channels.join(' and ')} was not among them: ${absent?.because}`,
     group: call.group,
     cites: [

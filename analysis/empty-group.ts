@@ -6,10 +6,18 @@
  * the group without a count as well (who comes, who goes) has as many more to explain as there were comings and goings.
  */
 import { absentFrom, type Material, named, rollCallOf } from './addressing.js';
+import { holeText } from './ending.js';
 import type { Evidence, Span } from './evidence.js';
 import { type Absent, foremost } from './group-absence.js';
 import type { JudgedJourney } from './judge.js';
-import { type Absence, type Asked, type MessageIndex, neighboursOf, undecidedAbsence } from './question.js';
+import {
+  type Absence,
+  type Asked,
+  holeInRequests,
+  type MessageIndex,
+  neighboursOf,
+  undecidedAbsence,
+} from './question.js';
 import type { RollCall } from './roll-calls.js';
 
 /** `never`: what is to be said where the group was not empty. */
@@ -20,7 +28,17 @@ export function sentToNobody(asked: Asked, never: Absence, material: Material): 
   const groups = new Set(sent.flatMap((message) => groupOf(message, evidence) ?? []));
   const calls = [...groups].flatMap((group) => evidence.rollCalls.empty(group, span.fromUs, span.toUs));
   const [call] = calls;
-  if (!call) return never;
+  if (!call) {
+    const open = [...groups].flatMap(
+      (group) => evidence.rollCalls.openIn(group, span.fromUs, span.toUs) ?? [],
+    )[0];
+    return open
+      ? undecidedAbsence(
+          `${never.because}; but operation ${open.id} asked who is in the group then, and its reply is not known: there may have been nobody`,
+          ['never-sent', 'not-a-member'],
+        )
+      : never;
+  }
   const empty = `${named(call)}, after the sender's count ${before}${after === undefined ? '' : ` and before ${after}`}`;
   const unfollowed = after === undefined ? asked.count - (before ?? asked.count) : 0;
   const others = unfollowed + missingWithin(span, index) + announcements(call.group, span, evidence);
@@ -33,6 +51,12 @@ export function sentToNobody(asked: Asked, never: Absence, material: Material): 
   const why = foremost(reasons);
   const late = reasons.length > 0 && reasons.every(({ reason }) => reason === 'late');
   const innocent = late && reasons.length === asked.reports.length;
+  const hole = innocent && holeInRequests({ fromUs: 0, toUs: span.toUs }, evidence);
+  if (hole)
+    return undecidedAbsence(`${empty}; ${why?.because}, but ${holeText(hole)}`, [
+      'recipients-left',
+      'not-a-member',
+    ]);
   return {
     verdict: innocent ? 'recipients-left' : 'not-addressed',
     cause: innocent ? null : 'not-a-member',

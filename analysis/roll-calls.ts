@@ -34,6 +34,8 @@ export interface Purge {
 export interface GroupHistory {
   readonly name: string;
   readonly calls: RollCall[];
+  /** Roll calls whose reply is not known. */
+  readonly openCalls: Mark[];
   readonly joins: Join[];
   readonly leaves: { readonly channel: string; readonly mark: Mark }[];
   /** Those that removed somebody. */
@@ -53,7 +55,7 @@ export class RollCalls {
   constructor(trace: Pick<Trace, 'operations'>, journeys: readonly Journey[]) {
     for (const operation of trace.operations({ commands: COMMANDS })) {
       const key = operation.args[1];
-      if (!key?.includes(':group:') || operation.reply === null || operation.reply.kind === 'error') continue;
+      if (!key?.includes(':group:') || operation.reply?.kind === 'error') continue;
       if (operation.transaction !== null) continue; // the layer asks and changes groups outside of one
       this.#add(nameOf(key), operation);
     }
@@ -93,6 +95,13 @@ export class RollCalls {
     );
   }
 
+  /** Was a group called within a span without an answer in the trace? */
+  openIn(group: string, fromUs: number, toUs: number): Mark | undefined {
+    return this.#groups
+      .get(group)
+      ?.openCalls.find(({ requestedUs }) => requestedUs >= fromUs && requestedUs <= toUs);
+  }
+
   /** Roll calls of a group that found nobody, asked and answered within a span. */
   empty(group: string, fromUs: number, toUs: number): RollCall[] {
     return (this.#groups.get(group)?.calls ?? []).filter(
@@ -104,6 +113,10 @@ export class RollCalls {
   #add(name: string, operation: TraceOperation): void {
     const history = this.#group(name);
     const mark = markOf(operation, name);
+    if (operation.reply === null) {
+      if (operation.command === 'ZRANGE') history.openCalls.push(mark);
+      return;
+    }
     const [, , second, third] = operation.args.map((bytes) => bytes.toString('latin1'));
     if (operation.command === 'ZREMRANGEBYSCORE') {
       const removed = operation.reply?.kind === 'integer' ? Number(operation.reply.value) : 0;
@@ -123,7 +136,7 @@ export class RollCalls {
   #group(name: string): GroupHistory {
     let history = this.#groups.get(name);
     if (!history) {
-      history = { name, calls: [], joins: [], leaves: [], purges: [], lifetimes: [] };
+      history = { name, calls: [], openCalls: [], joins: [], leaves: [], purges: [], lifetimes: [] };
       this.#groups.set(name, history);
     }
     return history;

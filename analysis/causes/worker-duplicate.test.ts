@@ -81,6 +81,12 @@ it("worker-duplicate: A's acknowledgement takes B's backup of the same job", () 
   expect(verdictOf(takesBackup(trace))).toMatchObject({ verdict: 'duplicated', cause: 'worker-duplicate' });
 });
 
+it('worker-duplicate, undecided: a hole may hide what A did after its backup', () => {
+  const trace = putBack((a) => a.disconnect(106, 2));
+  trace.hole(105.5, 108, { connection: 2 });
+  expect(verdictOf(trace)).toMatchObject({ verdict: 'indeterminate' });
+});
+
 it('worker-duplicate, undecided: the same, and nothing shows that there are two', () => {
   expect(verdictOf(takesBackup(new Workers()))).toMatchObject({
     ...{ verdict: 'indeterminate', alternatives: ['redelivered-late', 'worker-duplicate'] },

@@ -5,7 +5,7 @@
  * On the wire: A's `ZADD I m`, B's restore, A's own `ZPOPMIN I`, and a second pop of m. A's acknowledgement shows that A went on with the message.
  * Where A was cancelled after its backup it sends none, and the message was processed once (redelivered-late).
  */
-import type { EndAcknowledged } from '../ending.js';
+import { type EndAcknowledged, holeText } from '../ending.js';
 import type { Journey, Mark, QueueHistory } from '../journey.js';
 import type { ReceiveLoops } from '../receive-loops.js';
 import { type Case, type Cause, cite, type Examination } from './cause.js';
@@ -20,11 +20,19 @@ interface Repeat {
   readonly acknowledgement: Mark | null;
 }
 
-function examine({ journey, queue, evidence, missed }: Case<EndAcknowledged>): Examination {
+function examine({ journey, end, queue, evidence, missed }: Case<EndAcknowledged>): Examination {
   if (missed) return { holds: false, because: 'a client never got it, though it was popped again' };
   const loops = evidence.loops(queue);
   if (!loops.several) return { holds: false, because: 'one receive loop explains all polls of its queue' };
   const repeats = repeatsOf(journey, queue, loops);
+  const hole = repeats.flatMap(({ backup }) =>
+    evidence.holesHiding(queue.name, { fromUs: backup.requestedUs, toUs: repliedUs(end.acknowledgement) }),
+  )[0];
+  if (hole)
+    return {
+      holds: null,
+      because: `it was popped again, but what its first reader did then is not all known: ${holeText(hole)}`,
+    };
   const proven = repeats.find(({ acknowledgement }) => acknowledgement !== null);
   if (proven)
     return {
@@ -48,16 +56,14 @@ function examine({ journey, queue, evidence, missed }: Case<EndAcknowledged>): E
 function repeatsOf({ pops, backups }: Journey, queue: QueueHistory, loops: ReceiveLoops): Repeat[] {
   return pops.slice(1).flatMap((second, i) => {
     const first = pops[i] as Mark;
-    const poppedAgainUs = second.repliedUs ?? second.requestedUs;
+    const poppedAgainUs = repliedUs(second);
     const backup = backups.find(
-      (mark) =>
-        mark.requestedUs >= (first.repliedUs ?? first.requestedUs) && mark.requestedUs < poppedAgainUs,
+      (mark) => mark.requestedUs >= repliedUs(first) && mark.requestedUs < poppedAgainUs,
     );
     const restore =
       backup &&
       queue.restores.find(
-        (mark) =>
-          (mark.repliedUs ?? mark.requestedUs) >= backup.requestedUs && mark.requestedUs < poppedAgainUs,
+        (mark) => repliedUs(mark) >= backup.requestedUs && mark.requestedUs < poppedAgainUs,
       );
     if (!backup || !restore) return [];
     return [{ first, backup, restore, second, acknowledgement: ownAcknowledgement(backup, queue, loops) }];
@@ -69,7 +75,7 @@ function repeatsOf({ pops, backups }: Journey, queue: QueueHistory, loops: Recei
  * backup that it could be for: of those made since then, each that is not known to be of another process has an acknowledgement of its own.
  */
 function ownAcknowledgement(backup: Mark, queue: QueueHistory, loops: ReceiveLoops): Mark | null {
-  const backedUpUs = backup.repliedUs ?? backup.requestedUs;
+  const backedUpUs = repliedUs(backup);
   const here = ({ connection }: Mark) => connection === backup.connection;
   const own = queue.acknowledgements.find((mark) => here(mark) && mark.requestedUs >= backedUpUs);
   if (!own) return null;
@@ -80,6 +86,10 @@ function ownAcknowledgement(backup: Mark, queue: QueueHistory, loops: ReceiveLoo
   const backups = queue.journeys.flatMap((journey) => journey.backups.filter(maybeIts));
   const acknowledgements = queue.acknowledgements.filter(maybeIts);
   return acknowledgements.length >= backups.length ? own : null;
+}
+
+function repliedUs(mark: Mark): number {
+  return mark.repliedUs ?? mark.requestedUs;
 }
 
 export const workerDuplicate: Cause<EndAcknowledged> = {
