@@ -4,17 +4,22 @@
 import type { ClientLog } from '../clients/gap-report.js';
 import type { Trace } from '../proxy/trace/trace.js';
 import { type AboutTrace, aboutTrace } from './about-trace.js';
+import { type Addressees, addresseesOf } from './addressing.js';
+import { ClientChannels } from './client-channels.js';
+import { sentToNobody } from './empty-group.js';
 import { Evidence } from './evidence.js';
 import { absentFinding, type Finding, findingOf } from './finding.js';
 import { Judge, type JudgedJourney } from './judge.js';
 import type { Judgement } from './judgement.js';
 import { DEFAULT_FIELDS, type PayloadFields } from './payload.js';
 import {
+  type Absence,
   type Asked,
   absenceOf,
   askedByGaps,
   MessageIndex,
   uncoveredTime,
+  undecidedAbsence,
   unknownSender,
 } from './question.js';
 import { refusedSends } from './refused-sends.js';
@@ -52,7 +57,10 @@ function analysisOf(trace: Trace, question: Question, fields: PayloadFields): An
   const judgements = judge.all();
   const index = new MessageIndex(judgements);
   const unsent = refusedSends(evidence);
-  const { findings, verdicts } = answer(question, { judge, judgements, unsent, index, evidence, trace });
+  const spokeAs = question.ask === 'gaps' ? question.log.spokeAs : new Map<string, ReadonlySet<string>>();
+  const clients = new ClientChannels(spokeAs, evidence.journeys.journeys);
+  const material = { judge, judgements, unsent, index, clients, evidence, trace };
+  const { findings, verdicts } = answer(question, material);
   const summary: Record<string, number> = Object.fromEntries(SUMMARY.map((verdict) => [verdict, 0]));
   for (const verdict of verdicts) summary[verdict] = (summary[verdict] ?? 0) + 1;
   return {
@@ -69,6 +77,7 @@ interface Material {
   /** Of messages that never reached the wire. */
   readonly unsent: readonly Judgement[];
   readonly index: MessageIndex<JudgedJourney>;
+  readonly clients: ClientChannels;
   readonly evidence: Evidence;
   readonly trace: Trace;
 }
@@ -85,7 +94,8 @@ function answer(question: Question, material: Material): Answer {
       return everyLoss(material);
     case 'message': {
       const { sender, count } = question;
-      const asked = { sender, count, room: null, reportedBy: [], neverCame: false, noticedUs: null };
+      const nobody = { room: null, reportedBy: [], reports: [], neverCame: false, noticedUs: null };
+      const asked = { sender, count, ...nobody };
       const findings = findingsOf(asked, material, false);
       return { findings, verdicts: [worst(findings.map(({ verdict }) => verdict))] };
     }
@@ -137,26 +147,39 @@ function ofAnotherRun(judged: JudgedJourney, uncovered: string): JudgedJourney {
   };
 }
 
-/** The findings on one message: one a queue that lost it; else one, that says the most. `missed`: a client says it did not get it. */
+/**
+ * The findings on one message: for clients who missed it, by what was to bring it to them. Of several queues those that lost it speak, each
+ * for itself; else the one that says the most. `missed`: a client says it did not get it.
+ */
 function findingsOf(asked: Asked, material: Material, missed: boolean): Finding[] {
-  const { index, judge, evidence, trace } = material;
+  const { index, evidence, trace } = material;
   const found = index.find(asked.sender, asked.count);
-  if (found.length === 0) return [absentFinding(asked, absence(asked, material, missed), evidence)];
-  const reached = missed && reachedAll(found, asked);
+  if (found.length === 0) return [absentFinding(asked, absence(asked, material, missed), evidence, trace)];
+  return addresseesOf(asked, found, material).flatMap((part) => findingsFor(part, material, missed));
+}
+
+function findingsFor(part: Addressees, { judge, evidence, trace }: Material, missed: boolean): Finding[] {
+  const { asked, queues, channels, absence } = part;
+  if (absence) return [absentFinding(asked, absence, evidence, trace)];
+  const reached = missed && channels !== null && reachedAll(queues, asked);
   const uncovered = reached ? uncoveredTime(asked, evidence, GRACE_US) : null;
-  if (uncovered) return [findingOf(asked, ofAnotherRun(speaker(found), uncovered), evidence, trace)];
-  const judged = reached ? found.map((one) => judge.missed(one)) : found;
+  if (uncovered) return [findingOf(asked, ofAnotherRun(speaker(queues), uncovered), evidence, trace)];
+  const judged = reached ? queues.map((one) => judge.missed(one, channels)) : queues;
   const lost = judged.filter(({ verdict }) => isLoss(verdict));
   const speaking = lost.length > 0 && !reached ? lost : [speaker(judged)];
-  return speaking.map((one) => findingOf(asked, one, evidence, trace));
+  return speaking.map((one) => {
+    const notes = reached || !isLoss(one.verdict) ? part.notes : [];
+    return findingOf(asked, one, evidence, trace, notes);
+  });
 }
+
+const REACHED: ReadonlySet<Verdict> = new Set(['delivered', 'redelivered-late', 'duplicated']);
 
 /** Popped, backed up and acknowledged in every queue; where it came late, the client must have waited to its end. */
 function reachedAll(judged: readonly Judgement[], { neverCame }: Asked): boolean {
   const verdicts = judged.map(({ verdict }) => verdict);
   return (
-    verdicts.every((verdict) => verdict === 'delivered' || verdict === 'redelivered-late') &&
-    (neverCame || !verdicts.includes('redelivered-late'))
+    verdicts.every((verdict) => REACHED.has(verdict)) && (neverCame || !verdicts.includes('redelivered-late'))
   );
 }
 
@@ -166,11 +189,10 @@ function speaker<Judged extends Judgement>(judged: readonly Judged[]): Judged {
   return judged.find(({ verdict }) => verdict === most) as Judged;
 }
 
-function absence(asked: Asked, { index, evidence }: Material, oneOfMany: boolean) {
+function absence(asked: Asked, material: Material, oneOfMany: boolean): Absence {
+  const { index, evidence } = material;
   if (oneOfMany && !index.knows(asked.sender) && !uncoveredTime(asked, evidence))
-    return {
-      verdict: 'indeterminate' as const,
-      because: `the trace has no message of sender ${asked.sender}`,
-    };
-  return absenceOf(asked, index, evidence);
+    return undecidedAbsence(`the trace has no message of sender ${asked.sender}`);
+  const absent = absenceOf(asked, index, evidence);
+  return absent.verdict === 'never-sent' ? sentToNobody(asked, absent, material) : absent;
 }

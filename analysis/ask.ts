@@ -42,6 +42,8 @@ export interface AnalyzeOptions {
   readonly senderField?: string;
   /** Where it holds its count. `text_data.count` by default. */
   readonly countField?: string;
+  /** Where it names its sender's channel, by which a client's channel is known. `sender_channel_name` by default. */
+  readonly channelField?: string;
 }
 
 /**
@@ -79,10 +81,11 @@ export function audit(trace: Trace, options: AnalyzeOptions = {}): Audit {
   return trace.snapshot(() => auditOf(trace, fieldsOf(options)));
 }
 
-function fieldsOf({ senderField, countField }: AnalyzeOptions): PayloadFields {
+function fieldsOf({ senderField, countField, channelField }: AnalyzeOptions): PayloadFields {
   return {
     sender: senderField ?? DEFAULT_FIELDS.sender,
     count: countField ?? DEFAULT_FIELDS.count,
+    channel: channelField ?? DEFAULT_FIELDS.channel,
   };
 }
 

@@ -11,8 +11,16 @@
 import type { TraceHole } from '../proxy/trace/trace.js';
 import type { Evidence } from './evidence.js';
 import type { Enqueue, Journey, Mark, QueueHistory } from './journey.js';
+import { misplacedBy } from './misplaced.js';
 import { seconds } from './moment.js';
+import { isProcessQueue } from './profiles/channel-layer.js';
 import { type ShownGone, shownGone } from './shown-gone.js';
+
+/** A second copy of what its recipients got already, in the place of the one for somebody else. */
+export interface EndMisplaced {
+  readonly at: 'misplaced';
+  readonly enqueue: Enqueue;
+}
 
 /** Redis is not known to have put it into its queue. */
 export interface EndAtEnqueue {
@@ -36,6 +44,12 @@ export interface EndAtPop {
   readonly next: Mark;
   /** Recipients who were still there. Null: the message does not say. */
   readonly present: readonly string[] | null;
+}
+
+/** Popped by a version of the layer that keeps no backup. */
+export interface EndUnguarded {
+  readonly at: 'unguarded';
+  readonly pop: Mark;
 }
 
 /** Popped and backed up, and neither acknowledged nor put back. */
@@ -74,13 +88,23 @@ export interface EndUndecided {
 }
 
 /** The ends that have causes. */
-export type End = EndAtEnqueue | EndInQueue | EndAtPop | EndInBackup | EndAcknowledged;
+export type End =
+  | EndMisplaced
+  | EndAtEnqueue
+  | EndInQueue
+  | EndAtPop
+  | EndUnguarded
+  | EndInBackup
+  | EndAcknowledged;
 export type Ending = End | EndWithoutRecipients | EndOfTrace | EndUndecided;
 
 export function endingOf(journey: Journey, evidence: Evidence): Ending {
   const queue = evidence.journeys.queues.get(journey.queue);
   if (!queue) throw new Error(`journey in a queue without a history: ${journey.queue}`);
+  const misplaced = misplacedBy(journey, queue);
+  if (misplaced) return { at: 'misplaced', enqueue: misplaced };
   const pop = journey.pops.at(-1);
+  if (pop?.command === 'BLPOP') return unguarded(journey, pop, queue, evidence);
   if (pop) return afterPop(journey, pop, queue, evidence);
   if (journey.backups.length > 0 || journey.acknowledgements.length > 0)
     return undecided('it was backed up or acknowledged, but no pop of it is in the trace');
@@ -97,7 +121,8 @@ function afterPop(journey: Journey, pop: Mark, queue: QueueHistory, evidence: Ev
   const backup = journey.backups.find((mark) => mark.id === pop.id || mark.requestedUs >= poppedUs);
   if (!backup) return withoutBackup(journey, pop, queue, evidence);
   const acknowledgement =
-    journey.acknowledgements.find((mark) => mark.requestedUs >= backup.requestedUs) ??
+    // By its reply: one that took the message may have been asked for just before, by another reader of the queue.
+    journey.acknowledgements.find((mark) => (mark.repliedUs ?? mark.requestedUs) >= backup.requestedUs) ??
     queue.openAcknowledgements.find((mark) => mark.requestedUs >= backup.requestedUs);
   if (acknowledgement) {
     if (evidence.present(journey.payload.recipients, pop.requestedUs)?.length === 0)
@@ -118,7 +143,7 @@ function afterPop(journey: Journey, pop: Mark, queue: QueueHistory, evidence: Ev
 
 function withoutBackup(journey: Journey, pop: Mark, queue: QueueHistory, evidence: Evidence): Ending {
   const poppedUs = pop.repliedUs ?? pop.requestedUs;
-  const next = queue.receives.find((mark) => mark.requestedUs > poppedUs);
+  const next = nextStep(pop, poppedUs, queue, evidence);
   const until = next ? (next.repliedUs ?? next.requestedUs) : evidence.endUs;
   const [hole] = evidence.holesHiding(queue.name, { fromUs: pop.requestedUs, toUs: until });
   if (hole)
@@ -134,6 +159,32 @@ function withoutBackup(journey: Journey, pop: Mark, queue: QueueHistory, evidenc
   const doubt = backupDoubt(journey, queue);
   if (doubt) return undecided(doubt, ['lost', 'delivered'], next);
   return { at: 'pop', pop, next, present };
+}
+
+/** In a queue with several readers, another reader's step says nothing of this one's: it had so long to back up what it popped. */
+const TIME_TO_BACK_UP_US = 1_000_000;
+
+/** The first receive step by which the pop should have been backed up. */
+function nextStep(pop: Mark, poppedUs: number, queue: QueueHistory, evidence: Evidence): Mark | undefined {
+  if (!evidence.loops(queue).several) return queue.receives.find((mark) => mark.requestedUs > poppedUs);
+  return queue.receives.find(
+    (mark) =>
+      mark.requestedUs > poppedUs &&
+      (mark.connection === pop.connection || mark.requestedUs > poppedUs + TIME_TO_BACK_UP_US),
+  );
+}
+
+/** channels_redis 2.0 to 2.2. */
+function unguarded(journey: Journey, pop: Mark, queue: QueueHistory, evidence: Evidence): Ending {
+  const closedUs = evidence.connections.get(pop.connection)?.closedUs ?? evidence.endUs;
+  const span = { fromUs: pop.requestedUs, toUs: Math.max(closedUs, pop.repliedUs ?? pop.requestedUs) };
+  const hole = evidence
+    .holesHiding(queue.name, span)
+    .find(({ connection }) => connection === null || connection === pop.connection);
+  if (hole) return undecided(`popped, but ${holeText(hole)}`, ['lost', 'delivered']);
+  if (evidence.present(journey.payload.recipients, pop.requestedUs)?.length === 0)
+    return { at: 'left', why: 'everyone it was for had left before it was popped' };
+  return { at: 'unguarded', pop };
 }
 
 /** Why a missing backup may say nothing here: a client that backs up nothing, or one whose operations are not all in the trace. */
@@ -166,7 +217,14 @@ function inQueue(journey: Journey, sinceUs: number, queue: QueueHistory, evidenc
       'delivered',
     ]);
   const gone = shownGone(journey, sinceUs, queue);
-  const reader = evidence.readers.gone(queue);
+  if (gone && journey.enqueues.some(({ score }) => Number.isNaN(score)))
+    return undecided(`${gone.why}: a list does not show how it went`, [
+      'queue-expired',
+      'over-capacity',
+      'removed-outside-trace',
+    ]);
+  // A general channel has no process: whoever works next takes what waits.
+  const reader = isProcessQueue(queue.name) ? evidence.readers.gone(queue) : null;
   if (reader && (gone === null || gone.mark.requestedUs > reader.sinceUs))
     return {
       at: 'left',

@@ -5,13 +5,15 @@
 import type { Trace, TraceConnection, TraceHole, TraceOperation } from '../proxy/trace/trace.js';
 import { Departures } from './departures.js';
 import { FullQueues } from './fullness.js';
-import { type Journeys, readJourneys } from './journey.js';
+import { type Journeys, type QueueHistory, readJourneys } from './journey.js';
 import { type Beat, type Episode, outOfStepEpisodes } from './out-of-step.js';
 import { DEFAULT_FIELDS, type PayloadFields } from './payload.js';
 import { stepOf } from './profiles/channel-layer.js';
 import { QueueModels } from './queue-model.js';
 import { Readers } from './readers.js';
+import { ReceiveLoops } from './receive-loops.js';
 import { RedisSamples } from './redis-samples.js';
+import { RollCalls } from './roll-calls.js';
 
 export interface Span {
   readonly fromUs: number;
@@ -43,6 +45,8 @@ export class Evidence {
   readonly latencyUs: number;
   readonly #trace: Trace;
   readonly #conduct = new Map<number, Conduct>();
+  readonly #loops = new Map<QueueHistory, ReceiveLoops>();
+  #rollCalls: RollCalls | undefined;
 
   constructor(trace: Trace, fields: PayloadFields = DEFAULT_FIELDS) {
     this.#trace = trace;
@@ -72,6 +76,22 @@ export class Evidence {
       this.#conduct.set(connection, conduct);
     }
     return conduct;
+  }
+
+  /** Who reads a queue. */
+  loops(queue: QueueHistory): ReceiveLoops {
+    let loops = this.#loops.get(queue);
+    if (!loops) {
+      loops = new ReceiveLoops(queue);
+      this.#loops.set(queue, loops);
+    }
+    return loops;
+  }
+
+  /** Who was asked into each group_send. Read from the trace when first asked for: few questions need it. */
+  get rollCalls(): RollCalls {
+    this.#rollCalls ??= new RollCalls(this.#trace, this.journeys.journeys);
+    return this.#rollCalls;
   }
 
   /** Holes that could hide an operation on this queue within the span. */

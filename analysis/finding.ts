@@ -82,11 +82,14 @@ export interface Finding {
 const UNDECIDED_ADVICE =
   'The evidence does not decide; do not blame anybody on it. Record a whole run without holes, with every connection to Redis through the proxy, and let it go on for some seconds after the loss.';
 
+const NOTHING_TO_DO = 'Nothing to do: nothing of it is lost.';
+
 export function findingOf(
   asked: Asked | null,
   judgement: Judgement,
   evidence: Evidence,
   trace: Trace,
+  notes: readonly string[] = [],
 ): Finding {
   const { payload, verdict, cause, taker } = judgement;
   const meaning = MEANINGS.get(cause ?? '');
@@ -111,46 +114,51 @@ export function findingOf(
       `${capital(judgement.because)}.`,
       ...judgement.consequences,
       ...(meaning ? [meaning.meaning] : []),
+      ...notes,
       ...(taker === null ? [] : [libraryStory(taker, library)]),
       latencyStory(evidence.latencyUs),
     ].join(' '),
-    advice:
-      meaning?.advice ??
-      (verdict === 'indeterminate' ? UNDECIDED_ADVICE : 'Nothing to do: nothing of it is lost.'),
+    advice: meaning?.advice ?? (verdict === 'indeterminate' ? UNDECIDED_ADVICE : NOTHING_TO_DO),
     alternatives: judgement.alternatives,
     operations: operationsOf(judgement, trace),
     events: taker === null ? [] : eventsOf(taker, evidence),
   };
 }
 
-/** A message that no operation carries. */
-export function absentFinding(asked: Asked, absence: Absence, evidence: Evidence): Finding {
-  const never = absence.verdict === 'never-sent';
+/** A message that no operation carries, or none to the client that missed it. */
+export function absentFinding(asked: Asked, absence: Absence, evidence: Evidence, trace: Trace): Finding {
+  const meaning = MEANINGS.get(absence.cause ?? '');
   return {
     sender: asked.sender,
     count: asked.count,
     room: asked.room,
     reported_by: asked.reportedBy,
     verdict: absence.verdict,
-    cause: never ? 'never-sent' : null,
+    cause: absence.cause,
     queue: null,
-    group: null,
+    group: absence.group ?? null,
     recipients: [],
     recipients_present: [],
     member: null,
     excerpt: null,
     client_library: null,
     latency_us: evidence.latencyUs,
-    explanation: `${capital(absence.because)}.`,
-    advice: never ? neverSent.advice : UNDECIDED_ADVICE,
-    alternatives: [],
-    operations: [],
+    explanation: [
+      `${capital(absence.because)}.`,
+      ...(meaning && meaning !== neverSent ? [meaning.meaning, latencyStory(evidence.latencyUs)] : []),
+    ].join(' '),
+    advice: meaning?.advice ?? (absence.verdict === 'indeterminate' ? UNDECIDED_ADVICE : NOTHING_TO_DO),
+    alternatives: absence.alternatives ?? [],
+    operations: operationsOf({ waypoints: [], cites: absence.cites ?? [] }, trace),
     events: [],
   };
 }
 
 /** The journey's operations, then those that the cause cites; each once, in the order of the trace. */
-function operationsOf({ waypoints, cites }: Judgement, trace: Trace): FindingOperation[] {
+function operationsOf(
+  { waypoints, cites }: Pick<Judgement, 'waypoints' | 'cites'>,
+  trace: Trace,
+): FindingOperation[] {
   const found = new Map<number, FindingOperation>();
   for (const { role, mark, implied } of waypoints) {
     if (found.has(mark.id)) continue;

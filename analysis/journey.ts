@@ -57,6 +57,8 @@ export interface QueueHistory {
   readonly upkeep: QueueUpkeep[];
   /** Acknowledgements whose reply is not known. */
   readonly openAcknowledgements: Mark[];
+  /** Every acknowledgement, also one that took nothing, because the message had been put back. */
+  readonly acknowledgements: Mark[];
   readonly journeys: Journey[];
 }
 
@@ -144,6 +146,7 @@ class JourneyBuilder {
       case 'acknowledge': {
         const queue = this.#queue(step.queue, operation);
         const mark = markOf(operation, `${step.queue}$inflight`);
+        queue.acknowledgements.push(mark);
         for (const member of step.members) this.#journey(step.queue, member).acknowledgements.push(mark);
         if (step.members.length === 0 && reply === null) queue.openAcknowledgements.push(mark);
         return;
@@ -224,7 +227,7 @@ class JourneyBuilder {
     if (!queue) {
       queue = {
         ...{ name, receives: [], restores: [], emptyPolls: [], openPolls: [], pollUs: 0, upkeep: [] },
-        ...{ openAcknowledgements: [], journeys: [] },
+        ...{ openAcknowledgements: [], acknowledgements: [], journeys: [] },
       };
       this.#queues.set(name, queue);
       this.#connectionsOf.set(name, new Set());
@@ -255,14 +258,10 @@ class JourneyBuilder {
   }
 
   done(): Journeys {
-    // BZPOPMIN serves other applications too: a queue is the layer's by its name, or by what is done to its backup.
+    // Sorted sets and BZPOPMIN serve other applications too: a queue is the layer's by its name, or, where it is a general channel, by
+    // being received as the layer receives: polled, and put back from its backup or backed up.
     for (const [name, queue] of this.#queues)
-      if (
-        !isProcessQueue(name) &&
-        queue.restores.length === 0 &&
-        !queue.journeys.some((j) => j.backups.length > 0)
-      )
-        this.#queues.delete(name);
+      if (!isProcessQueue(name) && !isReceivedByLayer(queue)) this.#queues.delete(name);
     const journeys = [...this.#journeys.values()].filter((journey) => this.#queues.has(journey.queue));
     for (const journey of journeys)
       journey.pops.sort((a, b) => (a.repliedUs ?? 0) - (b.repliedUs ?? 0) || a.id - b.id);
@@ -274,6 +273,11 @@ class JourneyBuilder {
       connectionsOf: this.#connectionsOf,
     };
   }
+}
+
+function isReceivedByLayer({ receives, restores, journeys }: QueueHistory): boolean {
+  if (receives.length === restores.length) return false; // never polled
+  return restores.length > 0 || journeys.some(({ backups }) => backups.length > 0);
 }
 
 /** Nothing there: a null, or an empty array. An error, or a reply that was cut, proves nothing. */

@@ -31,12 +31,12 @@ export class Judge {
 
   /** The verdict on every message in every queue of the layer, in the order of first appearance. */
   all(): JudgedJourney[] {
-    return this.#ended.map(({ journey, ending }) => this.#judge(journey, ending, false));
+    return this.#ended.map(({ journey, ending }) => this.#judge(journey, ending, null));
   }
 
-  /** The verdict on a message of which a client says that it never got it. */
-  missed({ journey, ending }: JudgedJourney): JudgedJourney {
-    return this.#judge(journey, ending, true);
+  /** The verdict on a message of which a client says that it never got it; `by`: the client's channels, as far as they are known. */
+  missed({ journey, ending }: JudgedJourney, by: readonly string[] = []): JudgedJourney {
+    return this.#judge(journey, ending, by);
   }
 
   /** How a connection was used, known which of its pops lost their message. */
@@ -44,7 +44,7 @@ export class Judge {
     return this.#evidence.conduct(connection, this.#lostPops);
   }
 
-  #judge(journey: Journey, ending: Ending, missed: boolean): JudgedJourney {
+  #judge(journey: Journey, ending: Ending, missed: Missed): JudgedJourney {
     const evidence = this.#evidence;
     const sentence = this.#sentence(journey, ending, missed);
     const pop = journey.pops.at(-1) ?? null;
@@ -62,7 +62,7 @@ export class Judge {
     };
   }
 
-  #sentence(journey: Journey, ending: Ending, missed: boolean): Sentence {
+  #sentence(journey: Journey, ending: Ending, missed: Missed): Sentence {
     switch (ending.at) {
       case 'left':
         return plain('recipients-left', ending.why);
@@ -70,6 +70,11 @@ export class Judge {
         return plain('in-flight', ending.why);
       case 'undecided':
         return { ...plain('indeterminate', ending.why), alternatives: ending.alternatives };
+      case 'misplaced':
+        return (
+          this.#cause(CAUSES.misplaced, journey, ending, missed) ??
+          plain('duplicated', 'its recipients were sent it twice, in one operation')
+        );
       case 'enqueue':
         return (
           this.#cause(CAUSES.enqueue, journey, ending, missed) ??
@@ -84,6 +89,11 @@ export class Judge {
             'indeterminate',
             'it was popped and never backed up, and none of the known causes fits the evidence',
           )
+        );
+      case 'unguarded':
+        return (
+          this.#cause(CAUSES.unguarded, journey, ending, missed) ??
+          plain('delivered', 'it was popped, by a version of the layer that keeps no backup')
         );
       case 'backup':
         return (
@@ -114,7 +124,7 @@ export class Judge {
     causes: readonly Cause<Of>[],
     journey: Journey,
     end: Of,
-    missed: boolean,
+    missed: Missed,
   ): Sentence | null {
     const example = this.#case(journey, end, missed);
     const examined = causes.map((cause) => ({ cause, found: cause.examine(example) }));
@@ -146,11 +156,14 @@ export class Judge {
     };
   }
 
-  #case<Of extends End>(journey: Journey, end: Of, missed: boolean): Case<Of> {
+  #case<Of extends End>(journey: Journey, end: Of, missedBy: Missed): Case<Of> {
     const evidence = this.#evidence;
     const queue = evidence.journeys.queues.get(journey.queue);
     if (!queue) throw new Error(`journey in a queue without a history: ${journey.queue}`);
-    return { journey, end, queue, evidence, missed, conduct: () => this.#conduct(journey.pops.at(-1)) };
+    return {
+      ...{ journey, end, queue, evidence, missedBy, missed: missedBy !== null },
+      conduct: () => this.#conduct(journey.pops.at(-1)),
+    };
   }
 
   #conduct(pop: Mark | undefined): PopConduct | null {
@@ -169,6 +182,9 @@ export interface JudgedJourney extends Judgement {
   readonly journey: Journey;
   readonly ending: Ending;
 }
+
+/** The channels, as far as they are known, of those who say that they never got it; null where nobody says so. */
+type Missed = Case['missedBy'];
 
 interface Sentence {
   readonly verdict: Verdict;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { encodeMember } from '../server/layers/message.js';
-import { readPayload } from './payload.js';
+import { DEFAULT_FIELDS, readPayload } from './payload.js';
 
 const member = (message: Record<string, unknown>) => Buffer.from(encodeMember(message, new Uint8Array(12)));
 
@@ -10,6 +10,7 @@ describe('sender and count', () => {
     expect(readPayload(chat)).toEqual({
       sender: 'a',
       count: 7,
+      channel: null,
       recipients: ['x!1', 'x!2'],
       excerpt: '{"my_id":"a","count":7}',
     });
@@ -26,7 +27,21 @@ describe('sender and count', () => {
     ],
     ['relative to text_data', { text_data: '{"uid":"5","n":9}' }, 'uid', 'n'],
   ])('or other fields: %s', (_, message, sender, count) => {
-    expect(readPayload(member(message), { sender, count })).toMatchObject({ sender: '5', count: 9 });
+    expect(readPayload(member(message), { ...DEFAULT_FIELDS, sender, count })).toMatchObject({
+      sender: '5',
+      count: 9,
+    });
+  });
+
+  it('its channel is sender_channel_name, or another field', () => {
+    const chat = member({ sender_channel_name: 'x!1', who: { channel: 'x!2' } });
+    expect(readPayload(chat).channel).toBe('x!1');
+    expect(readPayload(chat, { ...DEFAULT_FIELDS, channel: 'who.channel' }).channel).toBe('x!2');
+  });
+
+  it('are read where the member has no random start, as before channels_redis 3', () => {
+    const whole = member({ text_data: '{"my_id":"a","count":7}', __asgi_channel__: 'x!1' });
+    expect(readPayload(whole.subarray(12))).toMatchObject({ sender: 'a', count: 7, recipients: ['x!1'] });
   });
 
   it.each([

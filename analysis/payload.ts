@@ -2,32 +2,46 @@
  * Who sent a message, and which one it was: read from the member's payload. By default `my_id` and `count` in the JSON
  * text of `text_data`, as the chat protocol has it; other applications name their own fields.
  */
-import { decodeMember, type Message, recipientsOf } from '../server/layers/message.js';
+import { decodeMember, type Message, RANDOM_BYTES, recipientsOf } from '../server/layers/message.js';
 
 export interface PayloadFields {
   /** Dots descend, also into JSON held in a string. Looked up from the message's top, then from inside `text_data`. */
   readonly sender: string;
   readonly count: string;
+  /** Where a message names the channel of the consumer that sent it. */
+  readonly channel: string;
 }
 
-export const DEFAULT_FIELDS: PayloadFields = { sender: 'text_data.my_id', count: 'text_data.count' };
+export const DEFAULT_FIELDS: PayloadFields = {
+  sender: 'text_data.my_id',
+  count: 'text_data.count',
+  channel: 'sender_channel_name',
+};
 
 export interface Payload {
   readonly sender: string | null;
   readonly count: number | null;
+  /** The channel of the consumer that sent it. */
+  readonly channel: string | null;
   /** The channels of the process that it is for; null where it does not say (encrypted, or another format). */
   readonly recipients: readonly string[] | null;
   /** A short look at what it says, for a person; null where it cannot be read. */
   readonly excerpt: string | null;
 }
 
-const UNREADABLE: Payload = { sender: null, count: null, recipients: null, excerpt: null };
+const UNREADABLE: Payload = { sender: null, count: null, channel: null, recipients: null, excerpt: null };
+
+/** Before channels_redis 3 a member has no random start. */
+const NO_RANDOM_BYTES = Buffer.alloc(RANDOM_BYTES);
 
 export function readPayload(member: Buffer, fields: PayloadFields = DEFAULT_FIELDS): Payload {
   const decoded = decodeMember(member);
-  if (!decoded.ok) return UNREADABLE;
-  const sender = field(decoded.message, fields.sender);
-  const count = field(decoded.message, fields.count);
+  const whole = decoded.ok ? decoded : decodeMember(Buffer.concat([NO_RANDOM_BYTES, member]));
+  if (!whole.ok) return UNREADABLE;
+  const { message } = whole;
+  const sender = field(message, fields.sender);
+  const count = field(message, fields.count);
+  const channel = field(message, fields.channel);
   return {
     sender:
       typeof sender === 'string'
@@ -36,8 +50,9 @@ export function readPayload(member: Buffer, fields: PayloadFields = DEFAULT_FIEL
           ? String(sender)
           : null,
     count: typeof count === 'bigint' ? Number(count) : Number.isInteger(count) ? (count as number) : null,
-    recipients: recipientsOf(decoded.message),
-    excerpt: excerpt(decoded.message),
+    channel: typeof channel === 'string' ? channel : null,
+    recipients: recipientsOf(message),
+    excerpt: excerpt(message),
   };
 }
 

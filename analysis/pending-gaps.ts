@@ -82,10 +82,10 @@ export class PendingGaps {
     return asked.length === 0 ? null : asked.reduce((a, b) => Math.min(a, b)) + this.#patienceUs;
   }
 
-  /** What waits, as a question to an analysis. */
-  questions(): ClientLog {
+  /** What waits, as a question to an analysis. `spokeAs`: as which senders the clients have spoken. */
+  questions(spokeAs: ClientLog['spokeAs'] = new Map()): ClientLog {
     const gaps = [...this.#waiting].flatMap((key) => [...(this.#gaps.get(key)?.reports.values() ?? [])]);
-    return { gaps, received: [], sent: [] };
+    return { gaps, received: [], sent: [], spokeAs };
   }
 
   /** The findings that can be given now; each message's are given once. `analysis` answers `questions()`. */

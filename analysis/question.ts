@@ -3,9 +3,11 @@
  * that carry the message, and with what the trace can say where none does.
  */
 import type { ClientLog, GapReport } from '../clients/gap-report.js';
+import type { TraceHole } from '../proxy/trace/trace.js';
 import { GaptraceError } from '../terminal/errors.js';
+import type { Citation } from './causes/cause.js';
 import { holeText } from './ending.js';
-import type { Evidence } from './evidence.js';
+import type { Evidence, Span } from './evidence.js';
 import type { Judgement } from './judgement.js';
 import { seconds } from './moment.js';
 
@@ -17,6 +19,8 @@ export interface Asked {
   readonly count: number;
   readonly room: string | null;
   readonly reportedBy: readonly string[];
+  /** What each of them reported; none where nobody did. */
+  readonly reports: readonly GapReport[];
   /** True where a whole client log shows that it never came; false where it may have come after the report. */
   readonly neverCame: boolean;
   /** When a client noticed, microseconds since the trace's start; null where no report says. */
@@ -65,63 +69,86 @@ export function askedByGaps(log: ClientLog, startedUnixUs: number): Asked[] {
   const logged = new Set(log.received.map(({ client }) => client));
   const merged = new Map<
     string,
-    { gap: GapReport; count: number; clients: Set<string>; noticed: number[] }
+    { gap: GapReport; count: number; reports: GapReport[]; clients: Set<string>; noticed: number[] }
   >();
   for (const gap of log.gaps)
     for (const count of gap.missing) {
       const key = JSON.stringify([gap.sender, count]);
-      const known = merged.get(key) ?? { gap, count, clients: new Set<string>(), noticed: [] };
+      const known = merged.get(key) ?? {
+        ...{ gap, count, reports: [], clients: new Set<string>(), noticed: [] },
+      };
+      if (!known.clients.has(gap.client)) known.reports.push(gap);
       known.clients.add(gap.client);
       if (typeof gap.at === 'string') known.noticed.push(Date.parse(gap.at) * 1000 - startedUnixUs);
       merged.set(key, known);
     }
-  return [...merged.values()].map(({ gap, count, clients, noticed }) => ({
+  return [...merged.values()].map(({ gap, count, reports, clients, noticed }) => ({
     sender: gap.sender,
     count,
     room: gap.room,
     reportedBy: [...clients],
+    reports,
     neverCame: [...clients].some((client) => logged.has(client)),
     noticedUs: noticed.length > 0 ? Math.min(...noticed) : null,
   }));
 }
 
-/** What can be said of a message that no operation carries. */
+/** What can be said of a message that no operation carries, or none to the client that missed it. */
 export interface Absence {
-  readonly verdict: 'never-sent' | 'indeterminate';
+  readonly verdict: 'never-sent' | 'not-addressed' | 'recipients-left' | 'indeterminate';
+  /** Null where none is certain, or none is needed. */
+  readonly cause: string | null;
   readonly because: string;
+  readonly group?: string;
+  readonly cites?: readonly Citation[];
+  readonly alternatives?: readonly string[];
+}
+
+export function undecidedAbsence(because: string, alternatives: readonly string[] = []): Absence {
+  return { verdict: 'indeterminate', cause: null, because, alternatives };
 }
 
 /** Throws GaptraceError GAPTRACE_SENDER where the sender is unknown to a trace that covers the time, or no time is said. */
 export function absenceOf(asked: Asked, index: MessageIndex, evidence: Evidence): Absence {
-  const { sender, count } = asked;
+  const { sender } = asked;
   const uncovered = uncoveredTime(asked, evidence);
-  if (uncovered) return { verdict: 'indeterminate', because: `the trace does not cover it: ${uncovered}` };
+  if (uncovered) return undecidedAbsence(`the trace does not cover it: ${uncovered}`);
   if (!index.knows(sender)) throw unknownSender(sender, index);
-  const counts = index.counts(sender);
-  const before = counts.findLast((known) => known < count);
-  const after = counts.find((known) => known > count);
+  const { before, after, span } = neighboursOf(asked, index, evidence);
   if (before === undefined)
-    return {
-      verdict: 'indeterminate',
-      because: `the first message of this sender in the trace has count ${counts[0]}: this one may have been sent before the trace began`,
-    };
-  const span = {
-    fromUs: sentUs(index, sender, before),
-    toUs: after === undefined ? evidence.endUs : sentUs(index, sender, after),
-  };
-  const hole = evidence.holes.find(
-    (h) =>
-      h.reason !== 'redacted' &&
-      h.direction !== 'redis' &&
-      h.fromUs <= span.toUs &&
-      (h.toUs ?? evidence.endUs) >= span.fromUs,
-  );
-  if (hole) return { verdict: 'indeterminate', because: `no operation carries it, but ${holeText(hole)}` };
+    return undecidedAbsence(
+      `the first message of this sender in the trace has count ${index.counts(sender)[0]}: this one may have been sent before the trace began`,
+    );
+  const hole = holeInRequests(span, evidence);
+  if (hole) return undecidedAbsence(`no operation carries it, but ${holeText(hole)}`);
   const known =
     after === undefined
       ? `its highest count in the trace is ${before}, sent at ${seconds(span.fromUs)}; the trace goes on to ${seconds(span.toUs)}`
       : `count ${before} was sent at ${seconds(span.fromUs)} and ${after} at ${seconds(span.toUs)}, and the trace has no hole between`;
-  return { verdict: 'never-sent', because: `no operation carries it: ${known}` };
+  return { verdict: 'never-sent', cause: 'never-sent', because: `no operation carries it: ${known}` };
+}
+
+/** The sender's nearest counts in the trace, and the time between them, in which this one was sent. */
+export function neighboursOf({ sender, count }: Asked, index: MessageIndex, evidence: Evidence) {
+  const counts = index.counts(sender);
+  const before = counts.findLast((known) => known < count);
+  const after = counts.find((known) => known > count);
+  const span: Span = {
+    fromUs: before === undefined ? 0 : sentUs(index, sender, before),
+    toUs: after === undefined ? evidence.endUs : sentUs(index, sender, after),
+  };
+  return { before, after, span };
+}
+
+/** A hole that may hide what a client said within a span. */
+export function holeInRequests(span: Span, evidence: Evidence): TraceHole | undefined {
+  return evidence.holes.find(
+    (hole) =>
+      hole.reason !== 'redacted' &&
+      hole.direction !== 'redis' &&
+      hole.fromUs <= span.toUs &&
+      (hole.toUs ?? evidence.endUs) >= span.fromUs,
+  );
 }
 
 /**

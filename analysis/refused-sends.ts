@@ -156,7 +156,7 @@ function verdictOn(
   };
 }
 
-const NO_PAYLOAD = { sender: null, count: null, recipients: null, excerpt: null } as const;
+const NO_PAYLOAD = { sender: null, count: null, channel: null, recipients: null, excerpt: null } as const;
 
 function judgementOf(count: Count, queue: QueueHistory, verdict: Verdict): Judgement {
   return {

@@ -51,6 +51,15 @@ describe('a gap report', () => {
 });
 
 describe('a client log', () => {
+  it('says as which senders each client has spoken', async () => {
+    const { spokeAs } = await readGapReports([
+      JSON.stringify({ event: 'start', client: 'c', id: 's1' }),
+      messageLine('send', { client: 'c', room: 'r', sender: 's2', count: 0, at: null }),
+      JSON.stringify({ event: 'start', client: 'd' }),
+    ]);
+    expect([...spokeAs].map(([client, senders]) => [client, ...senders])).toEqual([['c', 's1', 's2']]);
+  });
+
   it('has the gaps between the first and the last count of a sender', async () => {
     const { gaps, received } = await readGapReports([recv(3), recv(4), recv(7)]);
     expect(gaps).toEqual([

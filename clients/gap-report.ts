@@ -6,7 +6,7 @@
  *   {"schema":1,"event":"gap","client":…,"room":…,"sender":…,"expected":5,"received":7,"missing":[5,6],"at":"2026-…Z"}
  *   {"schema":1,"event":"recv","client":…,"room":…,"sender":…,"count":6,"t":12.25}   a message received, in order
  *   {"schema":1,"event":"send","client":…,"room":…,"sender":…,"count":6,"t":12.24}   a message sent
- *   {"schema":1,"event":"start","client":…}                                           the client (re)connects
+ *   {"schema":1,"event":"start","client":…,"id":…}                                    the client (re)connects; `id` is the sender that it will be
  *
  * (`t` is seconds since the clients' start; a date in `at` does as well.) Other events are passed over. A client that starts again begins a new account: what was sent while it was away it
  * cannot have missed. A gap that a client both reported and logged is kept once. Pure: lines in, values out.
@@ -44,6 +44,8 @@ export interface ClientLog {
   readonly gaps: readonly GapReport[];
   readonly received: readonly LoggedMessage[];
   readonly sent: readonly LoggedMessage[];
+  /** As which senders each client has spoken: the ids of its `start` lines, and the senders of its `send` lines. */
+  readonly spokeAs: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 /** A gap wider than this is a broken count, not a gap (at ten messages a second it is a day). */
@@ -75,7 +77,7 @@ export async function readGapReports(
   }
   const known = new Set(reported.flatMap((gap) => gap.missing.map((count) => idOf(gap, count))));
   const news = reader.gaps().filter((gap) => !gap.missing.every((count) => known.has(idOf(gap, count))));
-  return { gaps: [...reported, ...news], received, sent };
+  return { gaps: [...reported, ...news], received, sent, spokeAs: reader.spokeAs };
 }
 
 /** A gap report as the line of a file, without the line's end. */
@@ -125,6 +127,7 @@ export class GapReader {
   readonly #accounts = new Set<Account>();
   /** By client, then by room. */
   readonly #open = new Map<string, Map<string, Account>>();
+  readonly #spokeAs = new Map<string, Set<string>>();
 
   /** `source` is the file's name, for the errors. */
   constructor(source: string) {
@@ -144,9 +147,10 @@ export class GapReader {
         return { event: 'recv', message, gaps: this.#receive(message) };
       }
       case 'send':
-        return { event: 'send', message: loggedMessage(entry) };
+        return { event: 'send', message: this.#send(loggedMessage(entry)) };
       case 'start':
         this.#start(entry.word('client'));
+        if (entry.has('id')) this.#speaksAs(entry.word('client'), entry.word('id'));
     }
     return { event: 'other' };
   }
@@ -156,6 +160,22 @@ export class GapReader {
     return [...this.#accounts].flatMap((account) =>
       account.ledger.gaps().map((gap) => this.#report(account, gap)),
     );
+  }
+
+  /** As which senders each client has spoken up to now. */
+  get spokeAs(): ReadonlyMap<string, ReadonlySet<string>> {
+    return this.#spokeAs;
+  }
+
+  #send(message: LoggedMessage): LoggedMessage {
+    this.#speaksAs(message.client, message.sender);
+    return message;
+  }
+
+  #speaksAs(client: string, sender: string): void {
+    const senders = this.#spokeAs.get(client);
+    if (senders) senders.add(sender);
+    else this.#spokeAs.set(client, new Set([sender]));
   }
 
   #start(client: string): void {

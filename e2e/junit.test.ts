@@ -96,7 +96,9 @@ const gap = (sender: string, count: number, room: string): GapReport => ({
 
 function junitOf(sender: string, room: string, ...counts: number[]): string {
   const gaps = counts.map((count) => gap(sender, count, room));
-  return renderJunit(analyze(script(sender), { ask: 'gaps', log: { gaps, received: [], sent: [] } }));
+  return renderJunit(
+    analyze(script(sender), { ask: 'gaps', log: { gaps, received: [], sent: [], spokeAs: new Map() } }),
+  );
 }
 
 test('lost fails; undecided and in flight are skipped, for a red test would blame; all else passes', () => {

@@ -8,7 +8,8 @@ The real channels_redis, driven by a test: requests come as lines of JSON on std
     {"cancel": 2}
 
 Calls run side by side, each in a task of its own. `shards` is no call of the layer: [name, …] and the number of hosts give
-the index of each name's host.
+the index of each name's host. The option client_prefix is no option of the layer: it is set on it, as a process that was forked
+after its layer was made has it from its parent.
 """
 
 import asyncio
@@ -55,7 +56,10 @@ class Calls:
 
 
 async def main(kind, options):
+    client_prefix = options.pop("client_prefix", None)
     layer = {"core": RedisChannelLayer, "pubsub": RedisPubSubChannelLayer}[kind](**options)
+    if client_prefix is not None:
+        layer.client_prefix = client_prefix
     calls = Calls(layer)
     reader = asyncio.StreamReader(limit=2**24)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

@@ -3,7 +3,7 @@
  * message that ended there and says whether the evidence is its own, is against it, or does not decide; two causes never claim
  * one message. Where the evidence allows two, the verdict is `indeterminate` and both are listed.
  */
-import type { End } from '../ending.js';
+import type { End, EndAtPop } from '../ending.js';
 import type { Evidence } from '../evidence.js';
 import type { Journey, Mark, QueueHistory } from '../journey.js';
 import type { Beat, Episode } from '../out-of-step.js';
@@ -17,6 +17,8 @@ export interface Case<Of extends End = End> {
   readonly evidence: Evidence;
   /** A client says that it never got it. */
   readonly missed: boolean;
+  /** The channels of those who say so, as far as they are known; null where nobody does. */
+  readonly missedBy: readonly string[] | null;
   /** How the connection of its last pop was used; null where there was no pop. Read when first asked for. */
   conduct(): PopConduct | null;
 }
@@ -69,10 +71,18 @@ export function milliseconds(fromUs: number, toUs: number): string {
   return `${((toUs - fromUs) / 1000).toFixed(1)} ms`;
 }
 
-/** How many polls of the queue began after the pop's reply and before a moment: how far the receive cycle went on. */
-export function pollsBetween(pop: Mark, queue: QueueHistory, untilUs: number): number {
+/**
+ * How many polls of the queue began after the pop's reply and before a moment: how far the receive cycle went on. Where the queue has
+ * several readers, another one's polls are not of this cycle.
+ */
+export function pollsBetween({ pop }: EndAtPop, { queue, evidence }: Case, untilUs: number): number {
   const poppedUs = pop.repliedUs ?? pop.requestedUs;
+  const { several } = evidence.loops(queue);
   return queue.receives.filter(
-    (mark) => mark.command === 'BZPOPMIN' && mark.requestedUs > poppedUs && mark.requestedUs < untilUs,
+    (mark) =>
+      mark.command === 'BZPOPMIN' &&
+      mark.requestedUs > poppedUs &&
+      mark.requestedUs < untilUs &&
+      (!several || mark.connection === pop.connection),
   ).length;
 }

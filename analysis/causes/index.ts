@@ -1,9 +1,12 @@
 /** Every cause, under the end that it explains: the one place where all of them are known. */
 import type { End } from '../ending.js';
 import type { Cause, Meaning } from './cause.js';
+import { listEraPop } from './list-era-pop.js';
 import { lostAfterRedis } from './lost-after-redis.js';
 import { messageExpired } from './message-expired.js';
+import { misrouted } from './misrouted.js';
 import { neverSent } from './never-sent.js';
+import { notAMember } from './not-a-member.js';
 import { orphanedInFlight } from './orphaned-in-flight.js';
 import { overCapacity } from './over-capacity.js';
 import { poppedThenDisconnected } from './popped-then-disconnected.js';
@@ -15,18 +18,22 @@ import { removedOutsideTrace } from './removed-outside-trace.js';
 import { replyDesync } from './reply-desync.js';
 import { sendUnconfirmed } from './send-unconfirmed.js';
 import { strayPop } from './stray-pop.js';
+import { workerDuplicate } from './worker-duplicate.js';
+import { wrongProcess } from './wrong-process.js';
 
 type Causes = { readonly [At in End['at']]: readonly Cause<Extract<End, { at: At }>>[] };
 
 export const CAUSES: Causes = {
+  misplaced: [misrouted],
   enqueue: [receiverStalled, overCapacity, rejected, sendUnconfirmed],
   queue: [receiverStalled, queueExpired, messageExpired, removedOutsideTrace],
   pop: [replyDesync, strayPop, poppedThenDisconnected],
+  unguarded: [listEraPop, lostAfterRedis],
   backup: [orphanedInFlight],
-  acknowledge: [redeliveredLate, lostAfterRedis],
+  acknowledge: [wrongProcess, workerDuplicate, redeliveredLate, lostAfterRedis],
 };
 
 /** What each cause says to a person, by its id. */
 export const MEANINGS: ReadonlyMap<string, Meaning> = new Map(
-  [...Object.values(CAUSES).flat(), neverSent].map((cause) => [cause.id, cause]),
+  [...Object.values(CAUSES).flat(), neverSent, notAMember].map((cause) => [cause.id, cause]),
 );

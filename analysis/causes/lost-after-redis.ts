@@ -3,20 +3,27 @@
  * buffer (BoundedQueue of channels_redis 3.1.0 on; channels_redis#212, #384, PR #426), the consumer, the WebSocket
  * server, or the client itself. Redis cannot tell which.
  */
-import type { EndAcknowledged } from '../ending.js';
+import type { EndAcknowledged, EndUnguarded } from '../ending.js';
 import type { Case, Cause, Examination } from './cause.js';
+import { listEraPop } from './list-era-pop.js';
+import { wrongProcess } from './wrong-process.js';
 
-function examine({ missed }: Case<EndAcknowledged>): Examination {
-  return missed
-    ? {
-        holds: true,
-        because: 'it was popped, backed up and acknowledged, and yet a client missed it',
-        cites: [],
-      }
-    : { holds: false, because: 'nobody says that it was missed' };
+function examine(example: Case<EndAcknowledged | EndUnguarded>): Examination {
+  const { end, missed } = example;
+  if (!missed) return { holds: false, because: 'nobody says that it was missed' };
+  const before =
+    end.at === 'acknowledge'
+      ? wrongProcess.examine({ ...example, end })
+      : listEraPop.examine({ ...example, end });
+  if (before.holds === true) return { holds: false, because: before.because };
+  const wire =
+    end.at === 'acknowledge' ? 'popped, backed up and acknowledged' : 'popped, and its connection went on';
+  if (before.holds === null)
+    return { holds: null, because: `it was ${wire}, maybe by the process of its recipient` };
+  return { holds: true, because: `it was ${wire}, and yet a client missed it`, cites: [] };
 }
 
-export const lostAfterRedis: Cause<EndAcknowledged> = {
+export const lostAfterRedis: Cause<EndAcknowledged | EndUnguarded> = {
   id: 'lost-after-redis',
   verdict: 'lost',
   meaning: 'Redis delivered it; it was lost after Redis.',

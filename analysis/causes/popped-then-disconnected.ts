@@ -14,7 +14,8 @@ import { cite, milliseconds, pollsBetween } from './cause.js';
 /** A receive cycle that went on this often while the connection stayed open was not waiting for its close. */
 export const POLLS_THAT_SHOW_IT_STAYED_OPEN = 2;
 
-function examine({ end, queue, evidence, conduct }: Case<EndAtPop>): Examination {
+function examine(example: Case<EndAtPop>): Examination {
+  const { end, evidence, conduct } = example;
   const { pop, next } = end;
   const { after, episode } = conduct() as PopConduct;
   const connection = evidence.connections.get(pop.connection);
@@ -25,7 +26,7 @@ function examine({ end, queue, evidence, conduct }: Case<EndAtPop>): Examination
       because: `operation ${after[0].id} was sent on connection ${pop.connection} after the reply`,
     };
   const closed = connection?.closedUs ?? null;
-  const polls = pollsBetween(pop, queue, closed ?? evidence.endUs);
+  const polls = pollsBetween(end, example, closed ?? evidence.endUs);
   if (polls >= POLLS_THAT_SHOW_IT_STAYED_OPEN)
     return {
       holds: false,

@@ -6,12 +6,19 @@
  */
 import type { EndAcknowledged } from '../ending.js';
 import { type Case, type Cause, cite, type Examination, milliseconds } from './cause.js';
+import { workerDuplicate } from './worker-duplicate.js';
 
-function examine({ end: { pops }, missed }: Case<EndAcknowledged>): Examination {
+function examine(example: Case<EndAcknowledged>): Examination {
+  const {
+    end: { pops },
+    missed,
+  } = example;
   if (missed) return { holds: false, because: 'a client never got it, though it was popped again' };
   const [first] = pops;
   const last = pops.at(-1);
   if (!first || !last || first === last) return { holds: false, because: 'it was popped once' };
+  if (workerDuplicate.examine(example).holds === true)
+    return { holds: false, because: 'its first reader was not cancelled: it went on with it' };
   return {
     holds: true,
     because: `it was popped ${pops.length} times, and backed up and acknowledged after the last, ${milliseconds(first.requestedUs, last.requestedUs)} after the first`,

@@ -11,13 +11,13 @@ import { cite, milliseconds, pollsBetween } from './cause.js';
 import { POLLS_THAT_SHOW_IT_STAYED_OPEN } from './popped-then-disconnected.js';
 
 function examine(example: Case<EndAtPop>): Examination {
-  const { end, queue, evidence } = example;
+  const { end, evidence } = example;
   const { pop, next } = end;
   const { after, episode } = example.conduct() as PopConduct;
   if (episode) return { holds: false, because: `connection ${pop.connection} was out of step` };
   const connection = evidence.connections.get(pop.connection);
   const closed = connection?.closedUs ?? null;
-  const polls = pollsBetween(pop, queue, closed ?? evidence.endUs);
+  const polls = pollsBetween(end, example, closed ?? evidence.endUs);
   const [request] = after;
   const repliedUs = pop.repliedUs ?? pop.requestedUs;
   if (!request && polls < POLLS_THAT_SHOW_IT_STAYED_OPEN)

@@ -1,4 +1,4 @@
-/** What the commands of this folder have in common: how to print, which fields a payload names its sender and count by, and the exit status. */
+/** What the commands of this folder have in common: how to print, which fields a payload names its sender, count and channel by, and the exit status. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { DEFAULT_FIELDS, type PayloadFields } from '../payload.js';
 
@@ -28,6 +28,7 @@ export function formatOf({ format, json }: Output): Format {
 export interface JudgeOptions extends Output {
   readonly senderField: string;
   readonly countField: string;
+  readonly channelField: string;
   readonly exitZero?: true;
 }
 
@@ -40,13 +41,18 @@ export function withJudging(command: Command, ...more: readonly Format[]): Comma
         DEFAULT_FIELDS.sender,
       )
       .option('--count-field <path>', 'where the payload holds its count', DEFAULT_FIELDS.count)
+      .option(
+        '--channel-field <path>',
+        "where the payload names its sender's channel, by which the channel of a client is known",
+        DEFAULT_FIELDS.channel,
+      )
       .option('--exit-zero', 'exit with 0 when losses are found, too'),
     ...more,
   );
 }
 
-export function fieldsOf({ senderField, countField }: JudgeOptions): PayloadFields {
-  return { sender: senderField, count: countField };
+export function fieldsOf({ senderField, countField, channelField }: JudgeOptions): PayloadFields {
+  return { sender: senderField, count: countField, channel: channelField };
 }
 
 /** The exit status, by what was found. */

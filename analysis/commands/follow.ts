@@ -7,7 +7,7 @@
  * gone on (or patience has ended), and after each one there is a pause twice as long as it took: a third of one core
  * at most, and on a trace that takes a second to read an answer comes up to three seconds later.
  */
-import { GapReader } from '../../clients/gap-report.js';
+import { type ClientLog, GapReader } from '../../clients/gap-report.js';
 import { openTrace } from '../../proxy/trace/open.js';
 import type { Trace } from '../../proxy/trace/trace.js';
 import { followLines } from '../../terminal/follow-lines.js';
@@ -66,6 +66,7 @@ class Following {
   readonly #pending: PendingGaps;
   readonly #stop = new AbortController();
   #trace: Trace;
+  #spokeAs: ClientLog['spokeAs'] = new Map();
   /** What the input came to: its end, or why it cannot be read on. Null while it goes on. */
   #input: { readonly error: unknown } | null = null;
   #lastLineMs = performance.now();
@@ -113,6 +114,7 @@ class Following {
     const { input } = this.#options;
     const { signal } = this.#stop;
     const reader = new GapReader(nameOfInput(input));
+    this.#spokeAs = reader.spokeAs;
     try {
       for await (const line of followLines(input, signal)) {
         this.#lastLineMs = performance.now();
@@ -148,7 +150,7 @@ class Following {
     const beganMs = performance.now();
     const reading = this.#readingAt(nowUs);
     this.#asked = false;
-    const question = { ask: 'gaps', log: this.#pending.questions(), following: true } as const;
+    const question = { ask: 'gaps', log: this.#pending.questions(this.#spokeAs), following: true } as const;
     const findings = this.#pending.settle(analyze(this.#trace, question, this.#options.fields), reading);
     const endedMs = performance.now();
     const pauseMs = Math.max(LOOK_EVERY_MS, (endedMs - beganMs) * PAUSE_TIMES);

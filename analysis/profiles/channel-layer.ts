@@ -10,12 +10,19 @@
  *   take         EVAL script 2 K I n    (gaptrace's reliable receive: what waits, popped and backed up by one script; acknowledged by ZREM I member…)
  *   group_add    ZADD <prefix>:group:<name> score channel            group_discard: ZREM
  *
+ * A general channel, which workers read, has a queue `<prefix><name>` and is received in the same way. Its name says nothing, and other
+ * applications have sorted sets too: what is put into one counts where the member looks like the layer's, and the journeys keep
+ * it only where the queue is received as the layer receives. Versions before 3 queue in lists: list-era.ts.
+ *
  * Source: channels_redis/core.py, and the captures in examples/. Names of keys and channels are text; where one is not
  * UTF-8 it becomes Latin-1, which keeps different bytes different.
  */
 import type { Reply, TraceOperation } from '../../proxy/trace/trace.js';
+import { LIST_COMMANDS, listGroupSend, listStep } from './list-era.js';
+import { looksLikeMember } from './member-shape.js';
+import { BACKUP_SUFFIX, isProcessQueue, nameOf } from './names.js';
 
-export const BACKUP_SUFFIX = '$inflight';
+export { BACKUP_SUFFIX, isProcessQueue, nameOf, processOf } from './names.js';
 
 /** One member put into one queue. */
 export interface Delivery {
@@ -59,26 +66,8 @@ export const COMMANDS: readonly string[] = [
   'MULTI',
   'EXEC',
   'DISCARD',
+  ...LIST_COMMANDS,
 ];
-
-/** The text of a key or channel name. */
-export function nameOf(bytes: Buffer): string {
-  const text = bytes.toString('utf8');
-  return Buffer.byteLength(text, 'utf8') === bytes.length && !text.includes('\ufffd')
-    ? text
-    : bytes.toString('latin1');
-}
-
-/** Is it the queue of one process, `…specific.<32 hex>!`? */
-export function isProcessQueue(name: string): boolean {
-  return /[0-9a-f]{32}!$/.test(name);
-}
-
-/** The part of a channel name that all channels of its process share, with the `!`. Null for a general channel. */
-export function processOf(channel: string): string | null {
-  const end = channel.indexOf('!');
-  return end < 0 ? null : channel.slice(0, end + 1);
-}
 
 /**
  * What an operation means to the layer; null where nothing. `reply` is the operation's own, or for one queued
@@ -122,7 +111,7 @@ export function stepOf(operation: TraceOperation, reply: Reply | null): Step | n
       return { step: 'members', group: key, channels };
     }
     default:
-      return null;
+      return listStep(operation.command, args, reply);
   }
 }
 
@@ -143,7 +132,9 @@ function scriptStep(args: readonly Buffer[], reply: Reply | null): Step | null {
   if (count === 2 && argv.length === 1 && keys[1] === keys[0] + BACKUP_SUFFIX)
     return { step: 'take', queue: keys[0] as string, members: everySecond(reply) };
   // One member and one capacity per queue, then now and expiry: the shape that no other script of the layer has.
-  if (keys.length !== count || argv.length !== 2 * count + 2 || !keys.every(isProcessQueue)) return null;
+  if (keys.length !== count) return null;
+  if (argv.length !== 2 * count + 2) return listGroupSend(keys, argv);
+  if (!keys.every((key, i) => isProcessQueue(key) || looksLikeMember(argv[i] as Buffer))) return null;
   const numbers = argv.slice(count).map((bytes) => Number(bytes.toString('latin1')));
   if (numbers.some(Number.isNaN)) return null;
   return {
@@ -166,7 +157,7 @@ function zaddStep(args: readonly Buffer[]): Step | null {
   if (key.endsWith(BACKUP_SUFFIX))
     return { step: 'backup', queue: key.slice(0, -BACKUP_SUFFIX.length), member };
   if (isGroup(key)) return { step: 'join', group: key, channel: nameOf(member) };
-  if (!isProcessQueue(key)) return null;
+  if (!isProcessQueue(key) && !looksLikeMember(member)) return null;
   const score = Number(scoreBytes.toString('latin1'));
   return {
     step: 'enqueue',

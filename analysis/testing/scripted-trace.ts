@@ -190,6 +190,11 @@ export class ScriptedTrace implements Trace {
     return this.request(atMs, connection, ['ZREM', group, channel], integer(1));
   }
 
+  /** ZRANGE of a group: whom a group_send is for. */
+  rollCall(atMs: number, connection: number, channels: readonly string[], group = GROUP) {
+    return this.request(atMs, connection, ['ZRANGE', group, '0', '-1'], array(...channels.map(bulk)));
+  }
+
   disconnect(
     atMs: number,
     connection: number,

@@ -1,0 +1,107 @@
+/**
+ * A message that no operation carries may have been sent to a group with nobody in it: then all there is of it is a roll call that
+ * found nobody. The sender's neighbouring counts say which group, and when.
+ *
+ * Each count that is missing at that time, of whatever sender, needs an empty roll call of its own; and an application that sends to
+ * the group without a count as well (who comes, who goes) has as many more to explain as there were comings and goings.
+ */
+import { absentFrom, type Material, named, rollCallOf } from './addressing.js';
+import { holeText } from './ending.js';
+import type { Evidence, Span } from './evidence.js';
+import { type Absent, foremost } from './group-absence.js';
+import type { JudgedJourney } from './judge.js';
+import {
+  type Absence,
+  type Asked,
+  holeInRequests,
+  type MessageIndex,
+  neighboursOf,
+  undecidedAbsence,
+} from './question.js';
+import type { RollCall } from './roll-calls.js';
+
+/** `never`: what is to be said where the group was not empty. */
+export function sentToNobody(asked: Asked, never: Absence, material: Material): Absence {
+  const { index, evidence } = material;
+  const { before, after, span } = neighboursOf(asked, index, evidence);
+  const sent = [before, after].map((count) => (count === undefined ? [] : index.find(asked.sender, count)));
+  const groups = new Set(sent.flatMap((message) => groupOf(message, evidence) ?? []));
+  const calls = [...groups].flatMap((group) => evidence.rollCalls.empty(group, span.fromUs, span.toUs));
+  const [call] = calls;
+  if (!call) {
+    const open = [...groups].flatMap(
+      (group) => evidence.rollCalls.openIn(group, span.fromUs, span.toUs) ?? [],
+    )[0];
+    return open
+      ? undecidedAbsence(
+          `${never.because}; but operation ${open.id} asked who is in the group then, and its reply is not known: there may have been nobody`,
+          ['never-sent', 'not-a-member'],
+        )
+      : never;
+  }
+  const empty = `${named(call)}, after the sender's count ${before}${after === undefined ? '' : ` and before ${after}`}`;
+  const unfollowed = after === undefined ? asked.count - (before ?? asked.count) : 0;
+  const others = unfollowed + missingWithin(span, index) + announcements(call.group, span, evidence);
+  if (calls.length < others)
+    return undecidedAbsence(
+      `${never.because}; it may have been sent to an empty group (${empty}), but ${calls.length} such roll calls are too few for all that may have been sent then`,
+      ['never-sent', 'not-a-member'],
+    );
+  const reasons = reasonsOf(asked, call, material);
+  const why = foremost(reasons);
+  const late = reasons.length > 0 && reasons.every(({ reason }) => reason === 'late');
+  const innocent = late && reasons.length === asked.reports.length;
+  const hole = innocent && holeInRequests({ fromUs: 0, toUs: span.toUs }, evidence);
+  if (hole)
+    return undecidedAbsence(`${empty}; ${why?.because}, but ${holeText(hole)}`, [
+      'recipients-left',
+      'not-a-member',
+    ]);
+  return {
+    verdict: innocent ? 'recipients-left' : 'not-addressed',
+    cause: innocent ? null : 'not-a-member',
+    because: `no operation carries it, because there was nobody to send it to: ${empty}${why ? `; ${why.because}` : ''}`,
+    group: call.group,
+    cites: [{ role: 'roll-call', id: call.mark.id, key: call.group }, ...(why?.cites ?? [])],
+  };
+}
+
+function groupOf(message: readonly JudgedJourney[], evidence: Evidence): string | undefined {
+  const [enqueue] = message[0]?.journey.enqueues ?? [];
+  return enqueue && rollCallOf(enqueue, message, evidence)?.group;
+}
+
+/** Why those who missed it, as far as their channels are known, were not in the group. */
+function reasonsOf({ reports }: Asked, call: RollCall, { clients, evidence }: Material): Absent[] {
+  return reports.flatMap((report) => {
+    const known = clients.of(report);
+    return (known.known && absentFrom(call, known.channels, clients, evidence)) || [];
+  });
+}
+
+/** Counts that senders left out within a span: between two of their messages, both of which do not lie before it or after it. */
+function missingWithin({ fromUs, toUs }: Span, index: MessageIndex<JudgedJourney>): number {
+  let missing = 0;
+  for (const sender of index.senders()) {
+    const sent = index
+      .counts(sender)
+      .map((count) => ({ count, atUs: index.find(sender, count)[0]?.journey.enqueues[0]?.requestedUs ?? 0 }));
+    for (const [i, { count, atUs }] of sent.entries()) {
+      const next = sent[i + 1];
+      if (next && next.atUs >= fromUs && atUs <= toUs) missing += next.count - count - 1;
+    }
+  }
+  return missing;
+}
+
+/** How many messages without a count may have been sent to the group: none where none ever was. */
+function announcements(group: string, { fromUs, toUs }: Span, evidence: Evidence): number {
+  const announces = evidence.journeys.journeys.some(
+    ({ payload }) => payload.count === null && evidence.groupOf(payload.recipients) === group,
+  );
+  const history = evidence.rollCalls.group(group);
+  if (!announces || !history) return 0;
+  return [...history.joins, ...history.leaves].filter(
+    ({ mark }) => mark.requestedUs >= fromUs && mark.requestedUs <= toUs,
+  ).length;
+}
