@@ -9,6 +9,7 @@ import { absentFinding, type Finding, findingOf } from './finding.js';
 import { Judge, type JudgedJourney } from './judge.js';
 import type { Judgement } from './judgement.js';
 import { DEFAULT_FIELDS, type PayloadFields } from './payload.js';
+import { type JudgedPublication, PubSubJudge } from './pubsub/judge.js';
 import {
   type Asked,
   absenceOf,
@@ -49,10 +50,19 @@ export function analyze(trace: Trace, question: Question, fields: PayloadFields 
 function analysisOf(trace: Trace, question: Question, fields: PayloadFields): Analysis {
   const evidence = new Evidence(trace, fields);
   const judge = new Judge(evidence);
-  const judgements = judge.all();
+  const pubsub = new PubSubJudge(trace, evidence, fields);
+  const judgements = [...judge.all(), ...pubsub.all()];
   const index = new MessageIndex(judgements);
   const unsent = refusedSends(evidence);
-  const { findings, verdicts } = answer(question, { judge, judgements, unsent, index, evidence, trace });
+  const { findings, verdicts } = answer(question, {
+    judge,
+    pubsub,
+    judgements,
+    unsent,
+    index,
+    evidence,
+    trace,
+  });
   const summary: Record<string, number> = Object.fromEntries(SUMMARY.map((verdict) => [verdict, 0]));
   for (const verdict of verdicts) summary[verdict] = (summary[verdict] ?? 0) + 1;
   return {
@@ -63,12 +73,16 @@ function analysisOf(trace: Trace, question: Question, fields: PayloadFields): An
   };
 }
 
+/** Of whichever layer. */
+type Judged = JudgedJourney | JudgedPublication;
+
 interface Material {
   readonly judge: Judge;
-  readonly judgements: readonly JudgedJourney[];
+  readonly pubsub: PubSubJudge;
+  readonly judgements: readonly Judged[];
   /** Of messages that never reached the wire. */
   readonly unsent: readonly Judgement[];
-  readonly index: MessageIndex<JudgedJourney>;
+  readonly index: MessageIndex<Judged>;
   readonly evidence: Evidence;
   readonly trace: Trace;
 }
@@ -126,7 +140,7 @@ function everyGap({ log, following }: Extract<Question, { ask: 'gaps' }>, materi
 const GRACE_US = 60_000_000;
 
 /** What the trace shows was delivered; what the client missed may have been another run's message of this name. */
-function ofAnotherRun(judged: JudgedJourney, uncovered: string): JudgedJourney {
+function ofAnotherRun(judged: Judgement, uncovered: string): Judgement {
   return {
     ...judged,
     verdict: 'indeterminate',
@@ -139,24 +153,30 @@ function ofAnotherRun(judged: JudgedJourney, uncovered: string): JudgedJourney {
 
 /** The findings on one message: one a queue that lost it; else one, that says the most. `missed`: a client says it did not get it. */
 function findingsOf(asked: Asked, material: Material, missed: boolean): Finding[] {
-  const { index, judge, evidence, trace } = material;
+  const { index, evidence, trace } = material;
   const found = index.find(asked.sender, asked.count);
   if (found.length === 0) return [absentFinding(asked, absence(asked, material, missed), evidence)];
   const reached = missed && reachedAll(found, asked);
-  const uncovered = reached ? uncoveredTime(asked, evidence, GRACE_US) : null;
-  if (uncovered) return [findingOf(asked, ofAnotherRun(speaker(found), uncovered), evidence, trace)];
-  const judged = reached ? found.map((one) => judge.missed(one)) : found;
+  const uncovered = missed ? uncoveredTime(asked, evidence, GRACE_US) : null;
+  if (reached && uncovered)
+    return [findingOf(asked, ofAnotherRun(speaker(found), uncovered), evidence, trace)];
+  const judged = reached ? found.map((one) => missedBy(one, found, material)) : found;
   const lost = judged.filter(({ verdict }) => isLoss(verdict));
   const speaking = lost.length > 0 && !reached ? lost : [speaker(judged)];
   return speaking.map((one) => findingOf(asked, one, evidence, trace));
 }
 
-/** Popped, backed up and acknowledged in every queue; where it came late, the client must have waited to its end. */
-function reachedAll(judged: readonly Judgement[], { neverCame }: Asked): boolean {
-  const verdicts = judged.map(({ verdict }) => verdict);
-  return (
-    verdicts.every((verdict) => verdict === 'delivered' || verdict === 'redelivered-late') &&
-    (neverCame || !verdicts.includes('redelivered-late'))
+function missedBy(one: Judged, found: readonly Judged[], { judge, pubsub }: Material): Judged {
+  return 'publication' in one ? pubsub.missed(one, found) : judge.missed(one);
+}
+
+/** Popped, backed up and acknowledged in every queue, or published to whoever was subscribed; where it came late, the client must have waited to its end. */
+function reachedAll(judged: readonly Judged[], { neverCame }: Asked): boolean {
+  return judged.every(
+    (one) =>
+      one.verdict === 'delivered' ||
+      (one.verdict === 'redelivered-late' && neverCame) ||
+      (one.verdict === 'recipients-left' && 'publication' in one),
   );
 }
 

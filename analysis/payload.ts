@@ -2,7 +2,7 @@
  * Who sent a message, and which one it was: read from the member's payload. By default `my_id` and `count` in the JSON
  * text of `text_data`, as the chat protocol has it; other applications name their own fields.
  */
-import { decodeMember, type Message, recipientsOf } from '../server/layers/message.js';
+import { decodeMember, decodeMessage, type Message, recipientsOf } from '../server/layers/message.js';
 
 export interface PayloadFields {
   /** Dots descend, also into JSON held in a string. Looked up from the message's top, then from inside `text_data`. */
@@ -25,9 +25,18 @@ const UNREADABLE: Payload = { sender: null, count: null, recipients: null, excer
 
 export function readPayload(member: Buffer, fields: PayloadFields = DEFAULT_FIELDS): Payload {
   const decoded = decodeMember(member);
-  if (!decoded.ok) return UNREADABLE;
-  const sender = field(decoded.message, fields.sender);
-  const count = field(decoded.message, fields.count);
+  return decoded.ok ? payloadOf(decoded.message, fields) : UNREADABLE;
+}
+
+/** What the pub/sub layer publishes: no random bytes come first, and it does not say who it is for. Null: no msgpack of a message. */
+export function readPublished(bytes: Buffer, fields: PayloadFields = DEFAULT_FIELDS): Payload | null {
+  const decoded = decodeMessage(bytes);
+  return decoded.ok ? payloadOf(decoded.message, fields) : null;
+}
+
+function payloadOf(message: Message, fields: PayloadFields): Payload {
+  const sender = field(message, fields.sender);
+  const count = field(message, fields.count);
   return {
     sender:
       typeof sender === 'string'
@@ -36,8 +45,8 @@ export function readPayload(member: Buffer, fields: PayloadFields = DEFAULT_FIEL
           ? String(sender)
           : null,
     count: typeof count === 'bigint' ? Number(count) : Number.isInteger(count) ? (count as number) : null,
-    recipients: recipientsOf(decoded.message),
-    excerpt: excerpt(decoded.message),
+    recipients: recipientsOf(message),
+    excerpt: excerpt(message),
   };
 }
 
