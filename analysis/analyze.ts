@@ -160,24 +160,30 @@ function findingsOf(asked: Asked, material: Material, missed: boolean): Finding[
   const uncovered = missed ? uncoveredTime(asked, evidence, GRACE_US) : null;
   if (reached && uncovered)
     return [findingOf(asked, ofAnotherRun(speaker(found), uncovered), evidence, trace)];
-  const judged = reached ? found.map((one) => missedBy(one, found, material)) : found;
+  const judged = missed && !uncovered ? found.map((one) => missedBy(one, found, reached, material)) : found;
   const lost = judged.filter(({ verdict }) => isLoss(verdict));
   const speaking = lost.length > 0 && !reached ? lost : [speaker(judged)];
   return speaking.map((one) => findingOf(asked, one, evidence, trace));
 }
 
-function missedBy(one: Judged, found: readonly Judged[], { judge, pubsub }: Material): Judged {
-  return 'publication' in one ? pubsub.missed(one, found) : judge.missed(one);
+/** Popped, backed up and acknowledged in every queue; where it came late, the client must have waited to its end. */
+function reachedAll(judged: readonly Judgement[], { neverCame }: Asked): boolean {
+  const verdicts = judged.map(({ verdict }) => verdict);
+  return (
+    verdicts.every((verdict) => verdict === 'delivered' || verdict === 'redelivered-late') &&
+    (neverCame || !verdicts.includes('redelivered-late'))
+  );
 }
 
-/** Popped, backed up and acknowledged in every queue, or published to whoever was subscribed; where it came late, the client must have waited to its end. */
-function reachedAll(judged: readonly Judged[], { neverCame }: Asked): boolean {
-  return judged.every(
-    (one) =>
-      one.verdict === 'delivered' ||
-      (one.verdict === 'redelivered-late' && neverCame) ||
-      (one.verdict === 'recipients-left' && 'publication' in one),
-  );
+/** With a client's word that it never came: on the core layer this says something new only of what reached all, on pub/sub always. */
+function missedBy(
+  one: Judged,
+  found: readonly Judged[],
+  reached: boolean,
+  { judge, pubsub }: Material,
+): Judged {
+  if ('publication' in one) return pubsub.missed(one, found);
+  return reached ? judge.missed(one) : one;
 }
 
 /** The one that says the most. */

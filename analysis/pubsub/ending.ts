@@ -15,6 +15,7 @@ import type { Mark } from '../journey.js';
 import { type Audience, type Hearing, isPending, type Stream } from './audience.js';
 import type { Heard, Publication, Subscription } from './facts.js';
 import type { Successor } from './succession.js';
+import { type Veil, veilOver } from './veil.js';
 
 /** Redis reached nobody. */
 export interface EndAtNobody {
@@ -84,6 +85,7 @@ export interface Ground {
   readonly kills: readonly Mark[];
   /** Channels on which Redis has counted subscribers that the trace does not show. */
   readonly strange: ReadonlySet<string>;
+  readonly veils: readonly Veil[];
 }
 
 /** Messages that come this much late, beside what gaptrace delays them, wait for a client that does not read. */
@@ -99,6 +101,10 @@ export function endingsOf(publication: Publication, ground: Ground): PubSubEndin
     .map((hearing) => astrayEnding(hearing, hearings, ground));
   const racers = hearings.filter((hearing) => isRacer(hearing, ground)).map((one) => one.subscription);
   const strangers = Math.max(0, (publication.receivers ?? 0) - countHeard(hearings) - astray.length);
+  const hole =
+    veilOver(publication, ground.veils) ?? (strangers > 0 ? holeBefore(publication, ground) : null);
+  if (hole && astray.length === 0)
+    return [undecided(`a subscriber that did not get it may be hidden: ${holeText(hole)}`, null)];
   if (got.length > 0)
     return [...astray, { at: 'reached', hearings: got, astray: astray.length, racers, strangers }];
   if (astray.length > 0) return astray;
@@ -114,6 +120,12 @@ export function endingsOf(publication: Publication, ground: Ground): PubSubEndin
           ['delivered', 'lost'],
         ),
   ];
+}
+
+/** Where Redis counted somebody whom the trace does not show: a hole that may hide him. */
+function holeBefore({ mark }: Publication, { evidence }: Ground): TraceHole | null {
+  const doneUs = mark.repliedUs ?? evidence.endUs;
+  return evidence.holes.find((hole) => hole.reason !== 'redacted' && hole.fromUs <= doneUs) ?? null;
 }
 
 export function countHeard(hearings: readonly Hearing[]): number {
@@ -148,7 +160,7 @@ function astrayEnding(hearing: Hearing, hearings: readonly Hearing[], ground: Gr
       `fewer equal messages came on connection ${subscription.connection} than were published: which of them did, the trace does not tell`,
       subscription,
     );
-  const [hole] = holesHiding(hearing, closedUs ?? evidence.endUs, evidence);
+  const [hole] = holesHiding(hearing, closedUs ?? evidence.endUs, ground);
   if (push === null && hole) return undecided(`nothing of it came, but ${holeText(hole)}`, subscription);
   if (push === null && mark.repliedUs === null)
     return undecided(
@@ -210,15 +222,19 @@ function mayBeCounted({ push, standing, subscription }: Hearing, { evidence }: G
 function holesHiding(
   { publication, subscription, standing }: Hearing,
   untilUs: number,
-  evidence: Evidence,
+  { evidence, audience }: Ground,
 ): TraceHole[] {
+  const next = audience.successors.get(subscription)?.subscription.connection;
   const toUs = Math.max(publication.mark.repliedUs ?? untilUs, untilUs);
   return evidence.holes.filter((hole) => {
     const holeEndUs = hole.toUs ?? evidence.endUs;
-    if (hole.reason === 'redacted' || hole.fromUs > toUs) return false;
+    // A message that broke off when the connection ended did not come.
+    const brokeOff = hole.reason === 'unfinished' && hole.direction === 'redis';
+    if (hole.reason === 'redacted' || brokeOff || hole.fromUs > toUs) return false;
     // An equal message that was lost in it, or an end of the subscription, would be missed by whatever comes later.
     if (hole.connection === null || hole.connection === subscription.connection)
       return holeEndUs >= subscription.asked.requestedUs;
+    if (hole.connection === next) return true;
     return (
       standing === 'between' && hole.direction !== 'redis' && hole.reason !== 'cut' && holeEndUs >= untilUs
     );

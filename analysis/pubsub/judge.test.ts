@@ -192,6 +192,25 @@ describe('resubscribe-gap', () => {
     expect(only(script)).toMatchObject({ verdict: 'indeterminate' });
   });
 
+  it('a message that broke off when the connection ended did not come', () => {
+    const script = cutAndBack(healthy());
+    script.publish(1000, M, 1);
+    script.heard(1001, 2, M);
+    script.trace.hole(890, 900, { connection: 3, direction: 'redis', reason: 'unfinished' });
+    expect(only(script)).toMatchObject({ verdict: 'lost', cause: 'resubscribe-gap' });
+  });
+
+  it('undecided: who subscribed, and was cut off, may be hidden in a hole', () => {
+    const script = healthy();
+    script.publish(1000, M, 2);
+    for (const connection of [2, 3]) script.heard(1001, connection, M);
+    script.trace.request(300, 6, ['PING'], null);
+    script.trace.disconnect(700, 6, 'redis');
+    expect(only(script)).toMatchObject({ verdict: 'delivered' });
+    script.trace.hole(400, 500, { connection: 6 });
+    expect(only(script)).toMatchObject({ verdict: 'indeterminate' });
+  });
+
   it('a hole in what Redis said to a stranger hides nothing', () => {
     const script = cutAndBack(healthy());
     script.publish(1000, M, 1);

@@ -14,6 +14,7 @@ import { audienceOf } from './audience.js';
 import { countHeard, endingsOf, type Ground, isOwed, type PubSubEnd, type PubSubEnding } from './ending.js';
 import { type Publication, type PubSubFacts, readPubSub } from './facts.js';
 import { outcomeOf, storyOf, takerOf, waypointsOf } from './story.js';
+import { veilsOf } from './veil.js';
 
 /** A judgement of the pub/sub layer, with the facts that it was made from. */
 export interface JudgedPublication extends Judgement {
@@ -36,7 +37,9 @@ export class PubSubJudge {
     this.#evidence = evidence;
     this.#facts = readPubSub(trace, fields);
     const audience = audienceOf(this.#facts, evidence.connections, evidence.endUs);
-    const known = { audience, evidence, kills: this.#facts.kills, strange: new Set<string>() };
+    const { kills } = this.#facts;
+    const veils = veilsOf(this.#facts, audience.successors, evidence);
+    const known = { audience, evidence, kills, veils, strange: new Set<string>() };
     this.#ground = { ...known, strange: strangeChannels(this.#facts, known) };
   }
 
