@@ -205,6 +205,23 @@ describe.each(['python', 'ours'] as const)('%s', (kind) => {
     const analysis = await analyzed(gap(received[0] as number));
     expect(analysis.findings).toMatchObject([{ verdict: 'lost', cause: 'lost-after-redis' }]);
   }, 60_000);
+
+  test('innocent twin of lost-after-redis: one process was handed it, and the other, which was cut off, misses it', async () => {
+    await start();
+    const { sender, received } = await settled();
+    const cut = await layer(kind);
+    await cut.groupAdd('room_a', await cut.newChannel());
+    const client = redis.client();
+    await until(async () => (await subscribers(client)) === 2, 'both are subscribed');
+    const list = ((await client.call('CLIENT', 'LIST', 'TYPE', 'pubsub')) as string).trim().split('\n');
+    const ids = list.map((line) => Number(/^id=(\d+)/.exec(line)?.[1]));
+    await client.call('CLIENT', 'KILL', 'ID', String(Math.max(...ids))); // the one that came last
+    await sender.groupSend('room_a', message(1000));
+    await until(() => received.includes(1000), 'the other received it');
+    await until(async () => (await subscribers(client)) === 2, 'it is back');
+    const { findings } = await analyzed(gap(1000));
+    expect(findings).toMatchObject([{ count: 1000, verdict: 'lost', cause: 'resubscribe-gap' }]);
+  }, 60_000);
 });
 
 /** A scripted subscriber, as channels_redis.pubsub 4.0.0: a consumer's channel, and the room. */
@@ -219,18 +236,19 @@ const payload = (count: number, filler = '') =>
 
 describe('output-buffer-overflow', () => {
   const FILLER = 'x'.repeat(100_000);
-  const MOST = 150;
+  /** 40 MB: more than what the kernels of both sides keep for a connection. */
+  const MOST = 400;
 
   /** Publishes megabytes to the room, until Redis has given its subscriber up, or it is enough. Gives how many messages. */
-  async function flood(): Promise<number> {
+  async function flood(most = MOST): Promise<number> {
     const publisher = new RawClient(proxy.port);
     toStop.push(() => publisher.socket.destroy());
     const client = redis.client();
-    for (let count = 0; count < MOST; count++) {
+    for (let count = 0; count < most; count++) {
       await ask(publisher, ['PUBLISH', ROOM, payload(count, FILLER)], '\r\n');
       if ((await subscribers(client)) === 0) return count + 1;
     }
-    return MOST;
+    return most;
   }
 
   const unread = (sent: number, read: (count: number) => boolean): number[] =>
@@ -259,13 +277,13 @@ describe('output-buffer-overflow', () => {
   }, 60_000);
 
   /** A scripted subscriber that stops reading meanwhile; then it reads what is left. */
-  async function flooded(limit: string): Promise<{ read: Set<number>; sent: number }> {
+  async function flooded(limit: string, most = MOST): Promise<{ read: Set<number>; sent: number }> {
     await start([`client-output-buffer-limit pubsub ${limit} 0`]);
     const subscriber = new RawClient(proxy.port);
     toStop.push(() => subscriber.socket.destroy());
     await ask(subscriber, ['SUBSCRIBE', CONSUMER, ROOM], ':2\r\n');
     subscriber.socket.pause();
-    const sent = await flood();
+    const sent = await flood(most);
     subscriber.socket.resume();
     const read = (): Set<number> =>
       new Set(
@@ -289,7 +307,7 @@ describe('output-buffer-overflow', () => {
   }, 60_000);
 
   test('innocent twin of output-buffer-overflow: as slow, but within the limit', async () => {
-    const { read, sent } = await flooded('64mb 0');
+    const { read, sent } = await flooded('64mb 0', 100);
     expect(read.size).toBe(sent);
     const analysis = await analyzed();
     expect(analysis.findings).toEqual([]);
