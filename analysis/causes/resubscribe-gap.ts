@@ -6,6 +6,7 @@
  * what was held on the old one. The channel of a consumer among these names shows that it is the same process.
  */
 import type { EndAtConnection } from '../pubsub/ending.js';
+import { howClosed } from '../pubsub/story.js';
 import { cite, type Examination, milliseconds } from './cause.js';
 import { outputBufferOverflow } from './output-buffer-overflow.js';
 import type { PubSubCase, PubSubCause } from './pubsub-cause.js';
@@ -15,7 +16,7 @@ function examine(example: PubSubCase<EndAtConnection>): Examination {
   const { mark } = example.publication;
   if (outputBufferOverflow.examine(example).holds === true)
     return { holds: false, because: 'Redis closed the connection because it was not read' };
-  const ended = `connection ${connection.id} was closed by ${connection.closedBy === 'client' ? 'the client' : connection.closedBy} (${connection.closedHow})`;
+  const ended = howClosed(connection);
   if (!successor)
     return pending || connection.closedBy !== 'client'
       ? {

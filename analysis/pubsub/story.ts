@@ -1,4 +1,5 @@
 /** How a published message came to its end, in sentences, and the operations that belong to it. */
+import type { TraceConnection } from '../../proxy/trace/trace.js';
 import type { Waypoint } from '../judgement.js';
 import { seconds } from '../question.js';
 import { whichMessage } from '../story.js';
@@ -20,6 +21,13 @@ export function storyOf({ mark, channel, payload, member, receivers }: Publicati
   ];
 }
 
+const CLOSERS = { client: 'the client', redis: 'Redis', proxy: 'the proxy' } as const;
+
+/** A clause: whose end of a connection closed first. */
+export function howClosed({ id, closedBy, closedHow }: TraceConnection): string {
+  return `connection ${id} was closed by ${closedBy === null ? 'nobody' : CLOSERS[closedBy]} (${closedHow})`;
+}
+
 /** A clause: what became of it where nothing is lost. */
 export function outcomeOf(
   ending: Extract<PubSubEnding, { at: 'nobody' | 'connection' | 'reached' }>,
@@ -28,7 +36,7 @@ export function outcomeOf(
     case 'nobody':
       return 'nobody was subscribed, and nobody says that it was missed';
     case 'connection':
-      return `connection ${ending.connection.id} was closed by ${ending.connection.closedBy === 'client' ? 'the client' : ending.connection.closedBy}, and its process did not subscribe again`;
+      return `${howClosed(ending.connection)}, and its process did not subscribe again`;
     case 'reached': {
       const named = ending.hearings
         .slice(0, NAMED)
