@@ -88,6 +88,7 @@ export interface Ground {
   readonly veils: readonly Veil[];
 }
 
+const UNANSWERED = 'Redis did not answer the PUBLISH in this trace: it may have been done or not';
 /** Messages that come this much late, beside what gaptrace delays them, wait for a client that does not read. */
 const LATE_US = 100_000;
 
@@ -111,9 +112,7 @@ export function endingsOf(publication: Publication, ground: Ground): PubSubEndin
   if (publication.receivers === 0) return [{ at: 'nobody', racers }];
   return [
     publication.receivers === null
-      ? undecided('Redis did not answer the PUBLISH in this trace: it may have been done or not', null, [
-          'send-unconfirmed',
-        ])
+      ? undecided(UNANSWERED, null, ['send-unconfirmed'])
       : undecided(
           `Redis sent it to ${publication.receivers} subscribers, none of which the trace shows: their connections do not pass the proxy, or were there before it`,
           null,
@@ -151,29 +150,11 @@ function isRacer({ standing, push, unsure, subscription }: Hearing, { audience, 
 
 function astrayEnding(hearing: Hearing, hearings: readonly Hearing[], ground: Ground): PubSubEnding {
   const { evidence, audience } = ground;
-  const { publication, subscription, push, standing } = hearing;
-  const { mark } = publication;
+  const { publication, subscription, push } = hearing;
   const connection = evidence.connections.get(subscription.connection);
   const closedUs = connection?.closedUs ?? null;
-  if (hearing.unsure)
-    return undecided(
-      `fewer equal messages came on connection ${subscription.connection} than were published: which of them did, the trace does not tell`,
-      subscription,
-    );
-  const [hole] = holesHiding(hearing, closedUs ?? evidence.endUs, ground);
-  if (push === null && hole) return undecided(`nothing of it came, but ${holeText(hole)}`, subscription);
-  if (push === null && mark.repliedUs === null)
-    return undecided(
-      'Redis did not answer the PUBLISH in this trace: it may have been done or not',
-      subscription,
-      ['send-unconfirmed'],
-    );
-  const stream = audience.streams.get(subscription.connection) ?? null;
-  if (push === null && standing === 'certain' && (stream?.passedUs ?? 0) >= (mark.repliedUs ?? 0))
-    return undecided(
-      `connection ${subscription.connection} was subscribed, and later things came on it, but not this`,
-      subscription,
-    );
+  const doubt = doubtOf(hearing, closedUs ?? evidence.endUs, ground);
+  if (doubt) return doubt;
   if (!connection || closedUs === null)
     return {
       at: 'unfinished',
@@ -183,17 +164,40 @@ function astrayEnding(hearing: Hearing, hearings: readonly Hearing[], ground: Gr
   return {
     at: 'connection',
     ...{ subscription, connection, closedUs, push },
-    lateUs: lateUs(stream, evidence),
+    lateUs: lateUs(audience.streams.get(subscription.connection) ?? null, evidence),
     counted: countedOf(hearing, hearings, ground),
     successor: audience.successors.get(subscription) ?? null,
     pending: isPending(connection, evidence.endUs),
-    kill:
-      ground.kills.find(
-        (kill) =>
-          kill.requestedUs <= closedUs &&
-          (kill.repliedUs ?? Number.POSITIVE_INFINITY) >= Math.min(mark.requestedUs, closedUs),
-      ) ?? null,
+    kill: killBetween(publication.mark.requestedUs, closedUs, ground.kills),
   };
+}
+
+/** Why it may have come after all, or was never sent; null: nothing speaks for it. */
+function doubtOf(hearing: Hearing, untilUs: number, ground: Ground): EndUndecided | null {
+  const { publication, subscription, push, standing, unsure } = hearing;
+  const { connection } = subscription;
+  const doneUs = publication.mark.repliedUs;
+  if (unsure)
+    return undecided(
+      `fewer equal messages came on connection ${connection} than were published: which of them did, the trace does not tell`,
+      subscription,
+    );
+  if (push !== null) return null;
+  const [hole] = holesHiding(hearing, untilUs, ground);
+  if (hole) return undecided(`nothing of it came, but ${holeText(hole)}`, subscription);
+  if (doneUs === null) return undecided(UNANSWERED, subscription, ['send-unconfirmed']);
+  if (standing === 'certain' && (ground.audience.streams.get(connection)?.passedUs ?? 0) >= doneUs)
+    return undecided(
+      `connection ${connection} was subscribed, and later things came on it, but not this`,
+      subscription,
+    );
+  return null;
+}
+
+function killBetween(publishedUs: number, closedUs: number, kills: readonly Mark[]): Mark | null {
+  const between = ({ requestedUs, repliedUs }: Mark): boolean =>
+    requestedUs <= closedUs && (repliedUs ?? Number.POSITIVE_INFINITY) >= Math.min(publishedUs, closedUs);
+  return kills.find(between) ?? null;
 }
 
 function lateUs(stream: Stream | null, { latencyUs }: Evidence): number {
