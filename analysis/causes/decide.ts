@@ -16,7 +16,7 @@ export interface Sentence {
 
 /** A cause, and what it says of one message. */
 export interface Examined {
-  readonly cause: Meaning & { readonly verdict: Verdict };
+  readonly cause: Meaning;
   readonly found: Examination;
 }
 

@@ -38,6 +38,7 @@ function examinePush({
 
 const MEANING: Meaning = {
   id: 'lost-after-redis',
+  verdict: 'lost',
   meaning: 'Redis delivered it; it was lost after Redis.',
   refutedBy:
     'the message missing its backup, its acknowledgement or, with pub/sub, its push; or the client having received it after all.',
@@ -45,7 +46,7 @@ const MEANING: Meaning = {
     'Look behind Redis: the layer drops the oldest messages of a consumer that falls behind its capacity (in-process buffer), a consumer may raise or be cancelled while it handles a message, the WebSocket may have been closing. Log in the consumer what it receives, with sender and count.',
 };
 
-export const lostAfterRedis: Cause<EndAcknowledged> = { ...MEANING, verdict: 'lost', examine };
+export const lostAfterRedis: Cause<EndAcknowledged> = { ...MEANING, examine };
 
 /** The same, of the pub/sub layer. */
-export const lostAfterPush: PubSubCause<EndReached> = { ...MEANING, verdict: 'lost', examine: examinePush };
+export const lostAfterPush: PubSubCause<EndReached> = { ...MEANING, examine: examinePush };

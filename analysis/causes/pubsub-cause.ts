@@ -5,7 +5,6 @@
 import type { Evidence } from '../evidence.js';
 import type { PubSubEnd } from '../pubsub/ending.js';
 import type { Publication } from '../pubsub/facts.js';
-import type { Verdict } from '../verdict.js';
 import type { Examination, Meaning } from './cause.js';
 
 export interface PubSubCase<Of extends PubSubEnd = PubSubEnd> {
@@ -19,7 +18,5 @@ export interface PubSubCase<Of extends PubSubEnd = PubSubEnd> {
 }
 
 export interface PubSubCause<Of extends PubSubEnd = PubSubEnd> extends Meaning {
-  /** The verdict where it holds. */
-  readonly verdict: Verdict;
   examine(example: PubSubCase<Of>): Examination;
 }
