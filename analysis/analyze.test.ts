@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { readGapReports } from '../clients/gap-report.js';
 import { analyze } from './analyze.js';
 import { renderAnalysis } from './render/text.js';
+import { consumerChannel, PubSubScript, published, ROOM } from './testing/scripted-pubsub.js';
 import { memberOf, ScriptedTrace } from './testing/scripted-trace.js';
 import { exitStatusOf } from './verdict.js';
 
@@ -209,5 +210,60 @@ describe('every loss', () => {
     script.groupSend(402, 1, memberOf('s', 3), { queue: other });
     expect(analyze(script, { ask: 'losses' }).summary).toMatchObject({ delivered: 3, 'in-flight': 1 });
     expect(message('s', 3, script).findings).toMatchObject([{ verdict: 'in-flight', queue: other }]);
+  });
+});
+
+describe('a trace of both layers', () => {
+  /** Beside the queue's messages, three of `p`: 0 reached its subscriber, 1 fell into a gap, 2 was sent to nobody. */
+  function both(): ScriptedTrace {
+    const script = trace();
+    const pubsub = new PubSubScript(script);
+    const names = [consumerChannel('anna'), ROOM];
+    pubsub.subscribe(10, 12, names);
+    pubsub.publish(100, published('p', 0), 1, { connection: 11 });
+    pubsub.heard(101, 12, published('p', 0));
+    script.disconnect(150, 12, 'redis');
+    pubsub.publish(200, published('p', 1), 0, { connection: 11 });
+    pubsub.subscribe(1150, 13, names);
+    pubsub.unsubscribe(1500, 13, [ROOM]);
+    pubsub.publish(1600, published('p', 2), 0, { connection: 11 });
+    return script;
+  }
+
+  it('every loss of either is found, and the messages of both are counted', () => {
+    const analysis = analyze(both(), { ask: 'losses' });
+    expect(analysis.findings.map(({ sender, count, cause }) => [sender, count, cause])).toEqual([
+      ['s', 2, 'popped-then-disconnected'],
+      ['p', 1, 'resubscribe-gap'],
+    ]);
+    expect(analysis.summary).toEqual({
+      ...{ delivered: 4, lost: 2, indeterminate: 0 },
+      ...{ 'redelivered-late': 1, 'recipients-left': 1 },
+    });
+  });
+
+  it('a finding of the pub/sub layer cites its operations, and says what happened and what to do', () => {
+    const analysis = analyze(both(), { ask: 'message', sender: 'p', count: 1 });
+    const [finding] = analysis.findings;
+    expect(finding).toMatchObject({
+      ...{ verdict: 'lost', cause: 'resubscribe-gap', queue: ROOM, recipients: [] },
+      operations: [{ role: 'subscribe' }, { role: 'publish', command: 'PUBLISH' }, { role: 'resubscribe' }],
+      events: [{ connection: 12, event: 'closed', by: 'redis' }],
+    });
+    const text = renderAnalysis(analysis);
+    expect(text).toContain('LOST: resubscribe-gap  message 1 of sender p');
+    for (const row of ['subscribed', 'published', 'closed', 'again'])
+      expect(text).toMatch(new RegExp(`^ +\\+[0-9.]+s {2}${row}`, 'm'));
+    expect(text).toContain('What to do: channels_redis.pubsub cannot get back');
+  });
+
+  it('a client misses what reached its subscriber, what fell into the gap, and what was sent to nobody', async () => {
+    const missed = [0, 1, 2].map((expected) => gap(expected, { sender: 'p' }));
+    const { findings } = analyze(both(), { ask: 'gaps', log: await readGapReports(missed) });
+    expect(findings.map(({ count, verdict, cause }) => [count, verdict, cause])).toEqual([
+      [0, 'lost', 'lost-after-redis'],
+      [1, 'lost', 'resubscribe-gap'],
+      [2, 'not-addressed', 'no-subscriber'],
+    ]);
   });
 });

@@ -12,6 +12,7 @@ import { absentFinding, type Finding, findingOf } from './finding.js';
 import { Judge, type JudgedJourney } from './judge.js';
 import type { Judgement } from './judgement.js';
 import { DEFAULT_FIELDS, type PayloadFields } from './payload.js';
+import { type JudgedPublication, PubSubJudge } from './pubsub/judge.js';
 import {
   type Absence,
   type Asked,
@@ -54,12 +55,15 @@ export function analyze(trace: Trace, question: Question, fields: PayloadFields 
 function analysisOf(trace: Trace, question: Question, fields: PayloadFields): Analysis {
   const evidence = new Evidence(trace, fields);
   const judge = new Judge(evidence);
-  const judgements = judge.all();
-  const index = new MessageIndex(judgements);
+  const pubsub = new PubSubJudge(trace, evidence, fields);
+  const queued = judge.all();
+  const judgements: Judged[] = [...queued, ...pubsub.all()];
+  const messages = new MessageIndex(judgements);
+  const index = new MessageIndex(queued);
   const unsent = refusedSends(evidence);
   const spokeAs = question.ask === 'gaps' ? question.log.spokeAs : new Map<string, ReadonlySet<string>>();
   const clients = new ClientChannels(spokeAs, evidence.journeys.journeys);
-  const material = { judge, judgements, unsent, index, clients, evidence, trace };
+  const material = { judge, pubsub, judgements, unsent, messages, index, clients, evidence, trace };
   const { findings, verdicts } = answer(question, material);
   const summary: Record<string, number> = Object.fromEntries(SUMMARY.map((verdict) => [verdict, 0]));
   for (const verdict of verdicts) summary[verdict] = (summary[verdict] ?? 0) + 1;
@@ -71,11 +75,22 @@ function analysisOf(trace: Trace, question: Question, fields: PayloadFields): An
   };
 }
 
+/** Of whichever layer. */
+type Judged = JudgedJourney | JudgedPublication;
+
+function isPublication(one: Judged): one is JudgedPublication {
+  return 'publication' in one;
+}
+
 interface Material {
   readonly judge: Judge;
-  readonly judgements: readonly JudgedJourney[];
+  readonly pubsub: PubSubJudge;
+  readonly judgements: readonly Judged[];
   /** Of messages that never reached the wire. */
   readonly unsent: readonly Judgement[];
+  /** Every message. */
+  readonly messages: MessageIndex<Judged>;
+  /** Those in queues. */
   readonly index: MessageIndex<JudgedJourney>;
   readonly clients: ClientChannels;
   readonly evidence: Evidence;
@@ -114,19 +129,19 @@ function everyLoss({ judgements, unsent, evidence, trace }: Material): Answer {
 }
 
 function everyGap({ log, following }: Extract<Question, { ask: 'gaps' }>, material: Material): Answer {
-  const { index, trace } = material;
+  const { messages, trace } = material;
   const asked = askedByGaps(log, trace.startedUnixUs);
   const [first] = asked;
   // Not one of the senders is known, and no report says when: this file and this trace have nothing to do with each other.
-  if (first && !following && asked.every((one) => !index.knows(one.sender) && one.noticedUs === null))
-    throw unknownSender(first.sender, index);
+  if (first && !following && asked.every((one) => !messages.knows(one.sender) && one.noticedUs === null))
+    throw unknownSender(first.sender, messages);
   const missed = new Set(asked.map(({ sender, count }) => JSON.stringify([sender, count])));
   const findings = asked.flatMap((one) => findingsOf(one, material, true));
   const verdicts: Verdict[] = findings.map(({ verdict }) => verdict);
   for (const message of new Set(log.received.map(({ sender, count }) => JSON.stringify([sender, count])))) {
     if (missed.has(message)) continue;
     const [sender, count] = JSON.parse(message) as [string, number];
-    const judged = index.find(sender, count);
+    const judged = messages.find(sender, count);
     if (judged.length > 0) verdicts.push(speaker(judged).verdict);
   }
   return { findings, verdicts };
@@ -136,7 +151,7 @@ function everyGap({ log, following }: Extract<Question, { ask: 'gaps' }>, materi
 const GRACE_US = 60_000_000;
 
 /** What the trace shows was delivered; what the client missed may have been another run's message of this name. */
-function ofAnotherRun(judged: JudgedJourney, uncovered: string): JudgedJourney {
+function ofAnotherRun(judged: Judgement, uncovered: string): Judgement {
   return {
     ...judged,
     verdict: 'indeterminate',
@@ -152,10 +167,17 @@ function ofAnotherRun(judged: JudgedJourney, uncovered: string): JudgedJourney {
  * for itself; else the one that says the most. `missed`: a client says it did not get it.
  */
 function findingsOf(asked: Asked, material: Material, missed: boolean): Finding[] {
-  const { index, evidence, trace } = material;
-  const found = index.find(asked.sender, asked.count);
+  const { messages, evidence, trace } = material;
+  const found = messages.find(asked.sender, asked.count);
   if (found.length === 0) return [absentFinding(asked, absence(asked, material, missed), evidence, trace)];
-  return addresseesOf(asked, found, material).flatMap((part) => findingsFor(part, material, missed));
+  const published = found.filter(isPublication);
+  const queued = found.filter((one): one is JudgedJourney => !isPublication(one));
+  return [
+    ...(queued.length > 0 ? addresseesOf(asked, queued, material) : []).flatMap((part) =>
+      findingsFor(part, material, missed),
+    ),
+    ...(published.length > 0 ? findingsOfPublished(asked, published, material, missed) : []),
+  ];
 }
 
 function findingsFor(part: Addressees, { judge, evidence, trace }: Material, missed: boolean): Finding[] {
@@ -165,12 +187,31 @@ function findingsFor(part: Addressees, { judge, evidence, trace }: Material, mis
   const uncovered = reached ? uncoveredTime(asked, evidence, GRACE_US) : null;
   if (uncovered) return [findingOf(asked, ofAnotherRun(speaker(queues), uncovered), evidence, trace)];
   const judged = reached ? queues.map((one) => judge.missed(one, channels)) : queues;
-  const lost = judged.filter(({ verdict }) => isLoss(verdict));
-  const speaking = lost.length > 0 && !reached ? lost : [speaker(judged)];
-  return speaking.map((one) => {
+  return speaking(judged, reached).map((one) => {
     const notes = reached || !isLoss(one.verdict) ? part.notes : [];
     return findingOf(asked, one, evidence, trace, notes);
   });
+}
+
+/** On pub/sub no message names its recipients, so a client's word that it never came always says something new. */
+function findingsOfPublished(
+  asked: Asked,
+  published: readonly JudgedPublication[],
+  { pubsub, evidence, trace }: Material,
+  missed: boolean,
+): Finding[] {
+  const reached = missed && reachedAll(published, asked);
+  const uncovered = missed ? uncoveredTime(asked, evidence, GRACE_US) : null;
+  if (reached && uncovered)
+    return [findingOf(asked, ofAnotherRun(speaker(published), uncovered), evidence, trace)];
+  const judged = missed && !uncovered ? published.map((one) => pubsub.missed(one, published)) : published;
+  return speaking(judged, reached).map((one) => findingOf(asked, one, evidence, trace));
+}
+
+/** Those that lost it; where none did, or it reached all and was missed after that, the one that says the most. */
+function speaking<Judged extends Judgement>(judged: readonly Judged[], reached: boolean): readonly Judged[] {
+  const lost = judged.filter(({ verdict }) => isLoss(verdict));
+  return lost.length > 0 && !reached ? lost : [speaker(judged)];
 }
 
 const REACHED: ReadonlySet<Verdict> = new Set(['delivered', 'redelivered-late', 'duplicated']);
@@ -190,9 +231,9 @@ function speaker<Judged extends Judgement>(judged: readonly Judged[]): Judged {
 }
 
 function absence(asked: Asked, material: Material, oneOfMany: boolean): Absence {
-  const { index, evidence } = material;
-  if (oneOfMany && !index.knows(asked.sender) && !uncoveredTime(asked, evidence))
+  const { messages, evidence } = material;
+  if (oneOfMany && !messages.knows(asked.sender) && !uncoveredTime(asked, evidence))
     return undecidedAbsence(`the trace has no message of sender ${asked.sender}`);
-  const absent = absenceOf(asked, index, evidence);
+  const absent = absenceOf(asked, messages, evidence);
   return absent.verdict === 'never-sent' ? sentToNobody(asked, absent, material) : absent;
 }

@@ -2,7 +2,8 @@
  * From ends to verdicts: every message in every queue of the core layer is given one. A cause is named only when it
  * alone holds; where the evidence allows two, the verdict is `indeterminate` and both are listed.
  */
-import type { Case, Cause, Citation, Examination, PopConduct } from './causes/cause.js';
+import type { Case, Cause, PopConduct } from './causes/cause.js';
+import { decide, plain, type Sentence } from './causes/decide.js';
 import { CAUSES } from './causes/index.js';
 import { type End, type EndAtPop, type Ending, endingOf } from './ending.js';
 import type { Conduct, Evidence } from './evidence.js';
@@ -11,7 +12,6 @@ import type { Judgement, Waypoint } from './judgement.js';
 import { episodeOf } from './out-of-step.js';
 import { processOf } from './profiles/channel-layer.js';
 import { consequencesOf, storyOf } from './story.js';
-import type { Verdict } from './verdict.js';
 
 export class Judge {
   readonly #evidence: Evidence;
@@ -127,33 +127,7 @@ export class Judge {
     missed: Missed,
   ): Sentence | null {
     const example = this.#case(journey, end, missed);
-    const examined = causes.map((cause) => ({ cause, found: cause.examine(example) }));
-    const holding = examined.filter(
-      (one): one is { cause: Cause<Of>; found: Extract<Examination, { holds: true }> } =>
-        one.found.holds === true,
-    );
-    const possible = examined.filter(({ found }) => found.holds === null);
-    const [only] = holding;
-    if (only && holding.length === 1 && possible.length === 0)
-      return {
-        verdict: only.cause.verdict,
-        cause: only.cause.id,
-        because: only.found.because,
-        cites: only.found.cites,
-        alternatives: [],
-      };
-    const open = [...holding, ...possible];
-    if (open.length === 0) return null;
-    return {
-      ...plain(
-        'indeterminate',
-        `the evidence does not decide: ${open.map(({ cause, found }) => `${cause.id}? ${found.because}`).join('; ')}`,
-      ),
-      alternatives: [
-        ...open.map(({ cause }) => cause.id),
-        ...new Set(possible.flatMap(({ found }) => (found.holds === null ? (found.otherwise ?? []) : []))),
-      ],
-    };
+    return decide(causes.map((cause) => ({ cause, found: cause.examine(example) })));
   }
 
   #case<Of extends End>(journey: Journey, end: Of, missedBy: Missed): Case<Of> {
@@ -185,18 +159,6 @@ export interface JudgedJourney extends Judgement {
 
 /** The channels, as far as they are known, of those who say that they never got it; null where nobody says so. */
 type Missed = Case['missedBy'];
-
-interface Sentence {
-  readonly verdict: Verdict;
-  readonly cause: string | null;
-  readonly because: string;
-  readonly cites: readonly Citation[];
-  readonly alternatives: readonly string[];
-}
-
-function plain(verdict: Verdict, because: string): Sentence {
-  return { verdict, cause: null, because, cites: [], alternatives: [] };
-}
 
 function waypointsOf(journey: Journey, ending: Ending, evidence: Evidence): Waypoint[] {
   const next = ending.at === 'pop' || ending.at === 'undecided' ? ending.next : null;

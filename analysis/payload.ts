@@ -2,7 +2,7 @@
  * Who sent a message, and which one it was: read from the member's payload. By default `my_id` and `count` in the JSON
  * text of `text_data`, as the chat protocol has it; other applications name their own fields.
  */
-import { decodeMember, type Message, RANDOM_BYTES, recipientsOf } from '../server/layers/message.js';
+import { decodeMember, decodeMessage, type Message, recipientsOf } from '../server/layers/message.js';
 
 export interface PayloadFields {
   /** Dots descend, also into JSON held in a string. Looked up from the message's top, then from inside `text_data`. */
@@ -29,16 +29,29 @@ export interface Payload {
   readonly excerpt: string | null;
 }
 
-const UNREADABLE: Payload = { sender: null, count: null, channel: null, recipients: null, excerpt: null };
-
-/** Before channels_redis 3 a member has no random start. */
-const NO_RANDOM_BYTES = Buffer.alloc(RANDOM_BYTES);
+/** What is encrypted, or of another format. */
+export const UNREADABLE: Payload = {
+  sender: null,
+  count: null,
+  channel: null,
+  recipients: null,
+  excerpt: null,
+};
 
 export function readPayload(member: Buffer, fields: PayloadFields = DEFAULT_FIELDS): Payload {
   const decoded = decodeMember(member);
-  const whole = decoded.ok ? decoded : decodeMember(Buffer.concat([NO_RANDOM_BYTES, member]));
-  if (!whole.ok) return UNREADABLE;
-  const { message } = whole;
+  // Before channels_redis 3 a member has no random start.
+  const whole = decoded.ok ? decoded : decodeMessage(member);
+  return whole.ok ? payloadOf(whole.message, fields) : UNREADABLE;
+}
+
+/** What the pub/sub layer publishes: no random bytes come first, and it does not say who it is for. Null: no msgpack of a message. */
+export function readPublished(bytes: Buffer, fields: PayloadFields = DEFAULT_FIELDS): Payload | null {
+  const decoded = decodeMessage(bytes);
+  return decoded.ok ? payloadOf(decoded.message, fields) : null;
+}
+
+function payloadOf(message: Message, fields: PayloadFields): Payload {
   const sender = field(message, fields.sender);
   const count = field(message, fields.count);
   const channel = field(message, fields.channel);

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Ending } from './ending.js';
 import type { Evidence } from './evidence.js';
 import type { Journey } from './journey.js';
+import type { Payload } from './payload.js';
 import { seconds } from './question.js';
 
 /** A name for messages without sender and count: first 12 hex digits of the SHA-256 of the member. */
@@ -26,12 +27,14 @@ export function consequencesOf({ payload }: Journey, ending: Ending): string[] {
   ];
 }
 
+/** The beginning of a sentence about it. */
+export function whichMessage({ sender, count }: Payload, member: Buffer): string {
+  return sender === null ? `The message ${digestOf(member)}` : `Message ${count} of sender ${sender}`;
+}
+
 function sentStory({ payload, queue, member, enqueues }: Journey, evidence: Evidence): string {
   const group = evidence.groupOf(payload.recipients);
-  const who =
-    payload.sender === null
-      ? `The message ${digestOf(member)}`
-      : `Message ${payload.count} of sender ${payload.sender}`;
+  const who = whichMessage(payload, member);
   const [enqueue] = enqueues;
   if (!enqueue) return `${who} is in the trace without its enqueue, in queue ${queue}.`;
   const to = payload.recipients

@@ -23,6 +23,8 @@ export interface PythonLayerOptions {
 
 /** The layer; a call that raises rejects with `PythonError`. `close` ends the process. */
 export interface PythonLayer extends Omit<ChannelLayer, 'check'> {
+  /** Of its process, for a test that stops it for a while. */
+  readonly pid: number;
   /** The index of each name's host, of `hosts` many. */
   shards(names: readonly string[], hosts: number): Promise<readonly number[]>;
 }
@@ -97,6 +99,7 @@ export async function startPythonLayer(
     return new Promise((resolve, reject) => calls.set(id, { resolve, reject }));
   };
   return {
+    pid: child.pid as number,
     newChannel: (...prefix) => call('new_channel', ...prefix) as Promise<string>,
     send: (channel, message) => call('send', channel, message) as Promise<void>,
     receive: (channel, { signal } = {}) => {

@@ -1,5 +1,5 @@
 /**
- * Redis refused the command that should have put the message into its queue: out of memory (OOM), a replica (READONLY), a
+ * Redis refused the command that should have put the message into its queue, or published it: out of memory (OOM), a replica (READONLY), a
  * Redis that still loads, a missing permission (NOPERM), a key of another type (WRONGTYPE), a script it does not know (NOSCRIPT).
  *
  * On the wire: an error reply to ZADD or EVAL. NOSCRIPT alone is no loss: clients send the same member again by EVAL, and an attempt that was
@@ -42,7 +42,7 @@ export const rejected: Cause<EndAtEnqueue> = {
   id: 'rejected',
   verdict: 'rejected',
   meaning:
-    'Redis refused the command that should have put it into its queue. Other processes, whose queues are on another Redis host or in another command, may have got the message.',
+    'Redis refused the command that should have put it into its queue, or published it. Other processes, whose queues are on another Redis host or in another command, may have got the message.',
   refutedBy: 'a later pop of it; the same member sent again and accepted.',
   advice:
     'See the error. OOM: give Redis more memory, or find what fills it. READONLY: the layer speaks to a replica. NOPERM: the ACL of its user. WRONGTYPE: another application uses this key; give the layer its own `prefix`. NOSCRIPT: the client must send the script itself (EVAL) after it.',

@@ -3,11 +3,13 @@
  * operation of the channel layer at a time in milliseconds. Not a mock of Redis: it holds what a trace would hold.
  */
 import type {
+  PushKind,
   Reply,
   Trace,
   TraceConnection,
   TraceHole,
   TraceOperation,
+  TracePush,
   TraceSample,
 } from '../../proxy/trace/trace.js';
 import { encodeMember } from '../../server/layers/message.js';
@@ -68,6 +70,7 @@ export class ScriptedTrace implements Trace {
   on(queue: string): ScriptedTrace {
     return new ScriptedTrace(this, queue);
   }
+  readonly #pushes: TracePush[] = [];
 
   /** Any operation. Returns its id. */
   request(
@@ -195,6 +198,25 @@ export class ScriptedTrace implements Trace {
     return this.request(atMs, connection, ['ZRANGE', group, '0', '-1'], array(...channels.map(bulk)));
   }
 
+  /** What Redis sends unasked. Returns its id. `flushMs`: when it was handed to the client, after it was read. Null: never. */
+  push(
+    atMs: number,
+    connection: number,
+    frame: Reply & { kind: 'array' | 'push' },
+    flushMs: number | null = 0,
+  ) {
+    this.#open(connection);
+    const [word, channel] = frame.items.map((item) => (item.kind === 'bulk' ? item.bytes : Buffer.alloc(0)));
+    const receivedUs = atMs * 1000;
+    return this.#pushes.push({
+      id: this.#pushes.length + 1,
+      ...{ connection, frame, receivedUs, length: 1 },
+      kind: String(word) as PushKind,
+      channel: channel ?? null,
+      flushedUs: flushMs === null ? null : receivedUs + flushMs * 1000,
+    });
+  }
+
   disconnect(
     atMs: number,
     connection: number,
@@ -290,6 +312,10 @@ export class ScriptedTrace implements Trace {
 
   operationCount(): number {
     return this.#operations.length;
+  }
+
+  *pushes(kinds?: readonly PushKind[]): IterableIterator<TracePush> {
+    for (const push of this.#pushes) if (kinds?.includes(push.kind) ?? true) yield push;
   }
 
   connections(): IterableIterator<TraceConnection> {

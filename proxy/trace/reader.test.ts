@@ -36,6 +36,8 @@ const CAPTURE: readonly object[] = [
     'redis',
     '*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n*3\r\n$9\r\nsubscribe\r\n$5\r\nsport\r\n:2\r\n',
   ),
+  data(45, 2, 'redis', Buffer.from('*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$2\r\n\xfe\xfd\r\n', 'latin1')),
+  data(46, 2, 'redis', '*3\r\n$7\r\nmessage\r\n$5\r\nsport\r\n$2\r\nhi\r\n'),
   data(50, 1, 'client', 'BLPOP room:queue 0\r\n'),
   { t: 60, conn: 1, ev: 'close', from: 'client' },
   { t: 61, conn: 1, ev: 'close', from: 'redis' },
@@ -132,6 +134,46 @@ describe('operations', () => {
     ['several at once', { connection: 1, key: 'room:a', sinceUs: 20 }, ['MGET']],
   ])('by %s', (_, filter, expected) => {
     expect(commands(filter)).toEqual(expected);
+  });
+});
+
+describe('pushes', () => {
+  it('come in order, with channel and frame decoded, and when they were handed on', () => {
+    const [news, sport, ...rest] = [...trace.pushes()];
+    expect(news).toMatchObject({ id: 1, connection: 2, kind: 'message', receivedUs: 45, flushedUs: 45 });
+    expect(news?.channel?.toString()).toBe('news');
+    expect(news?.frame).toMatchObject({
+      kind: 'array',
+      items: [{}, {}, { bytes: Buffer.from([0xfe, 0xfd]) }],
+    });
+    expect(sport?.channel?.toString()).toBe('sport');
+    expect(rest).toEqual([]);
+  });
+
+  it('of some kinds', () => {
+    expect([...trace.pushes(['message'])]).toHaveLength(2);
+    expect([...trace.pushes(['invalidate'])]).toEqual([]);
+  });
+
+  it('that were cut have a length, and no frame', async () => {
+    const file = join(folder, 'cut.jsonl');
+    const path = join(folder, 'cut.db');
+    const long = 'x'.repeat(2_000_000);
+    const capture = [
+      CAPTURE[0],
+      { t: 1, conn: 1, ev: 'open' },
+      data(2, 1, 'client', 'SUBSCRIBE news\r\n'),
+      data(3, 1, 'redis', '*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n'),
+      data(4, 1, 'redis', `*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$${long.length}\r\n${long}\r\n`),
+    ];
+    writeFileSync(file, capture.map((object) => `${JSON.stringify(object)}\n`).join(''));
+    await importCapture({ file, trace: path });
+    const cut = openTrace(path);
+    const [push] = [...cut.pushes()];
+    expect(push?.length).toBeGreaterThan(long.length);
+    expect(push?.channel?.toString()).toBe('news');
+    expect(push?.frame).toBeNull();
+    cut.close();
   });
 });
 

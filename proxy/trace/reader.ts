@@ -4,20 +4,23 @@
  */
 import type Database from 'better-sqlite3';
 import { GaptraceError, messageOf } from '../../terminal/errors.js';
-import { decodeReplies, UndecodableReply } from '../wire/decode-reply.js';
 import { decodeRequest } from '../wire/decode-request.js';
 import { explained } from './explained.js';
+import { firstReply } from './first-reply.js';
 import { globMatcher } from './glob.js';
 import { isBeingWritten } from './lock.js';
+import { PUSHES, type PushRow, RecordedPush } from './recorded-push.js';
 import { hasSqliteCode } from './sqlite-errors.js';
 import type {
   OperationFilter,
+  PushKind,
   Reply,
   ReplyKind,
   Trace,
   TraceConnection,
   TraceHole,
   TraceOperation,
+  TracePush,
   TraceSample,
 } from './trace.js';
 
@@ -69,6 +72,16 @@ export class SqliteTrace implements Trace {
   operationCount(): number {
     return this.#guard(
       () => this.#database.prepare('SELECT count(*) FROM operation').pluck().get() as number,
+    );
+  }
+
+  *pushes(kinds?: readonly PushKind[]): IterableIterator<TracePush> {
+    const where = kinds === undefined ? '' : 'WHERE kind IN (SELECT value FROM json_each(?))';
+    const values = kinds === undefined ? [] : [JSON.stringify(kinds)];
+    yield* this.#rows<PushRow, TracePush>(
+      `${PUSHES} ${where} ORDER BY id`,
+      values,
+      (row) => new RecordedPush(row),
     );
   }
 
@@ -302,14 +315,5 @@ class RecordedOperation implements TraceOperation {
     if (this.#reply === undefined)
       this.#reply = this.#replyBytes === null || this.replyCut ? null : firstReply(this.#replyBytes);
     return this.#reply;
-  }
-}
-
-function firstReply(bytes: Buffer): Reply | null {
-  try {
-    return decodeReplies(bytes)[0] ?? null;
-  } catch (error) {
-    if (error instanceof UndecodableReply) return null;
-    throw error;
   }
 }

@@ -2,6 +2,7 @@
  * What a reader of a trace is given: rows with their bytes decoded. analysis/ works from these types alone.
  */
 import type { ClosedBy, ClosedHow } from '../tape.js';
+import type { Push } from '../wire/operation.js';
 import type { Reply, ReplyKind } from '../wire/reply.js';
 
 export type { ClosedBy, ClosedHow } from '../tape.js';
@@ -53,6 +54,22 @@ export interface TraceOperation {
   readonly reply: Reply | null;
 }
 
+export type PushKind = Push['kind'];
+
+/** What Redis sent on a connection without being asked there: a message to a subscriber, and its like. */
+export interface TracePush {
+  readonly id: number;
+  readonly connection: number;
+  readonly kind: PushKind;
+  readonly channel: Buffer | null;
+  readonly receivedUs: number;
+  /** When its last byte was handed to the client's kernel. Null: not yet, or never. */
+  readonly flushedUs: number | null;
+  readonly length: number;
+  /** Decoded on first use. Null: it was cut when recorded. */
+  readonly frame: Reply | null;
+}
+
 export interface TraceHole {
   readonly id: number;
   readonly connection: number | null;
@@ -101,6 +118,8 @@ export interface Trace {
   operations(filter?: OperationFilter): IterableIterator<TraceOperation>;
   operation(id: number): TraceOperation | undefined;
   operationCount(): number;
+  /** Those of a connection in the order of its stream. Without `kinds`, all. */
+  pushes(kinds?: readonly PushKind[]): IterableIterator<TracePush>;
   connections(): IterableIterator<TraceConnection>;
   connection(id: number): TraceConnection | undefined;
   holes(): IterableIterator<TraceHole>;

@@ -48,7 +48,11 @@ export function decodeMember(bytes: Uint8Array): DecodedMember {
       ok: false,
       reason: `${bytes.length} bytes: shorter than the ${RANDOM_BYTES} random ones and a message`,
     };
-  const body = bytes.subarray(RANDOM_BYTES);
+  return decodeMessage(bytes.subarray(RANDOM_BYTES));
+}
+
+/** Reads the msgpack of a message without random bytes before it: what the pub/sub layer publishes. Never throws. */
+export function decodeMessage(body: Uint8Array): DecodedMember {
   let value: unknown;
   try {
     value = decode(body, {
