@@ -125,12 +125,22 @@ function outsideOf(
       `${none}, and no ZRANGE that named just its recipients is in the trace: others may be on another host`,
       ['not-a-member'],
     );
+  return leftOutOf(call, channels, enqueue, { index, clients, evidence });
+}
+
+/** The roll call named others only. */
+function leftOutOf(
+  call: RollCall,
+  channels: readonly string[],
+  enqueue: Mark,
+  { clients, evidence }: Material,
+): Absence {
   const absent = absentFrom(call, channels, clients, evidence);
   const late = absent?.reason === 'late';
   const before = late && holeInRequests({ fromUs: 0, toUs: call.mark.requestedUs }, evidence);
   if (before)
     return undecidedAbsence(
-      `${none}, for ${absent.because}; whether it had been heard of before is not known: ${holeText(before)}`,
+      `${absent.because}; whether it had been heard of before is not known: ${holeText(before)}`,
       ['not-a-member', 'recipients-left'],
     );
   return {
