@@ -57,7 +57,7 @@ module.exports = {
     {
       name: 'no-orphans',
       severity: 'error',
-      from: { orphan: true, pathNot: '(\\.test\\.ts$|\\.d\\.ts$|^(cli|analyze-gap)\\.ts$)' },
+      from: { orphan: true, pathNot: '(\\.test\\.ts$|\\.d\\.ts$|^(index|cli|analyze-gap)\\.ts$)' },
       to: {},
     },
   ],

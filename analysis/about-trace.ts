@@ -4,13 +4,17 @@ import type { Evidence } from './evidence.js';
 
 export interface AboutTrace {
   readonly path: string;
+  /** ISO date of the trace's first moment, from which all `…_us` count. */
   readonly started_at: string;
+  /** How far it goes, microseconds. */
   readonly duration_us: number;
   readonly operations: number;
   /** What is not in the trace or not understood; `redacted` secrets are counted apart, they hide nothing else. */
   readonly holes: number;
   readonly redacted: number;
+  /** Is a proxy writing it? Then this is as far as it had come. */
   readonly live: boolean;
+  /** False where it ended abruptly, or is live. */
   readonly end_marker: boolean;
 }
 

@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { readGapReports } from '../clients/gap-report.js';
 import { analyze } from './analyze.js';
+import { renderAnalysis } from './render/text.js';
 import { memberOf, ScriptedTrace } from './testing/scripted-trace.js';
 import { exitStatusOf } from './verdict.js';
 
@@ -32,6 +34,8 @@ const recv = (...counts: number[]) =>
   counts.map((count) => line({ event: 'recv', sender: 's', count, t: count / 10 }));
 const gaps = async (...lines: string[]) =>
   analyze(trace(), { ask: 'gaps', log: await readGapReports(lines) });
+/** Years after the trace. */
+const LATER = '2030-01-01T00:00:00.000Z';
 const message = (sender: string, count: number, of = trace()) =>
   analyze(of, { ask: 'message', sender, count });
 
@@ -80,11 +84,31 @@ describe('gaps of a file', () => {
     expect(exitStatusOf((await gaps(...recv(0, 1))).findings)).toBe(0);
   });
 
-  it('of a time that the trace does not cover: undecided, not never-sent', async () => {
-    const analysis = await gaps(gap(50, { at: '2030-01-01T00:00:00Z' }));
-    expect(analysis.findings).toMatchObject([{ verdict: 'indeterminate' }]);
-    expect(analysis.findings[0]?.explanation).toContain('does not cover');
+  it.each([
+    ['a sender that it knows', gap(50, { at: LATER })],
+    ['a sender that it does not know', gap(1, { sender: 'stranger', at: LATER })],
+    ['the same sender and count, which were delivered here', gap(1, { at: LATER })],
+  ])('of another run, with %s: undecided, and both times are said', async (_, report) => {
+    const analysis = await gaps(report);
+    expect(analysis.findings).toMatchObject([{ verdict: 'indeterminate', cause: null }]);
+    expect(analysis.findings[0]?.explanation).toContain(
+      `a client noticed it at ${LATER}, the trace goes from 2023-11-14T22:13:20.000Z to 2023-11-14T22:13:22.000Z`,
+    );
     expect(exitStatusOf(analysis.findings)).toBe(3);
+  });
+
+  it('noticed some seconds after the trace ended: of this run', async () => {
+    const { findings } = await gaps(gap(1, { at: '2023-11-14T22:13:30.000Z' }));
+    expect(findings).toMatchObject([{ verdict: 'lost', cause: 'lost-after-redis' }]);
+  });
+
+  it('reported twice by the same client: one finding, which names it once', async () => {
+    const twice = await gaps(gap(2), gap(1), gap(2), ...recv(0, 1, 3, 4));
+    expect(twice.findings).toMatchObject([
+      { count: 2, reported_by: ['c'] },
+      { count: 1, reported_by: ['c'] },
+    ]);
+    expect(twice.summary).toMatchObject({ lost: 2, delivered: 2 });
   });
 
   it('of a sender unknown to the trace: undecided beside others, refused where nobody is known', async () => {
@@ -125,7 +149,20 @@ describe('one message', () => {
   it('before the first that the trace knows: it may have been sent before the trace began', () => {
     const late = new ScriptedTrace();
     late.groupSend(1, 1, memberOf('s', 7));
-    expect(message('s', 3, late).findings).toMatchObject([{ verdict: 'indeterminate' }]);
+    const { findings } = message('s', 3, late);
+    expect(findings).toMatchObject([{ verdict: 'indeterminate', cause: null }]);
+    expect(findings[0]?.explanation).toContain('may have been sent before the trace began');
+    expect(exitStatusOf(findings)).toBe(3);
+  });
+
+  it('in its queue before the trace began, and popped in it: undecided where nothing tells, delivered where it was', () => {
+    const late = new ScriptedTrace();
+    late.receive(1, 2, memberOf('s', 7));
+    late.poll(20, 3, memberOf('s', 8));
+    late.disconnect(25, 3);
+    late.watermarkUs = 30_000;
+    const verdicts = [7, 8].map((count) => message('s', count, late).findings[0]?.verdict);
+    expect(verdicts).toEqual(['delivered', 'in-flight']);
   });
 
   it('an unknown sender is refused, with a name that is like it', () => {
@@ -138,6 +175,25 @@ describe('every loss', () => {
     const analysis = analyze(trace(), { ask: 'losses' });
     expect(analysis.findings).toMatchObject([{ sender: 's', count: 2, verdict: 'lost' }]);
     expect(analysis.summary).toEqual({ delivered: 3, lost: 1, indeterminate: 0, 'redelivered-late': 1 });
+  });
+
+  it('a message without sender and count is judged by its member, and named by its digest', () => {
+    const script = trace();
+    const encrypted = Buffer.alloc(40, 0xc1); // a byte that msgpack never uses
+    script.groupSend(501, 1, encrypted);
+    script.poll(510, 5, encrypted);
+    script.disconnect(515, 5);
+    script.restore(520, 2);
+    const { findings } = analyze(script, { ask: 'losses' });
+    const digest = createHash('sha256').update(encrypted).digest('hex').slice(0, 12);
+    expect(findings).toMatchObject([
+      { sender: 's', count: 2 },
+      { sender: null, count: null, member: digest, verdict: 'lost', cause: 'popped-then-disconnected' },
+    ]);
+    expect(findings[1]?.explanation).toContain(`The message ${digest} was put into queue`);
+    expect(renderAnalysis(analyze(script, { ask: 'losses' }))).toContain(
+      `LOST: popped-then-disconnected  message ${digest}\n`,
+    );
   });
 
   it('counts blanked secrets apart from the holes', () => {

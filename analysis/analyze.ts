@@ -18,6 +18,7 @@ import {
   absenceOf,
   askedByGaps,
   MessageIndex,
+  uncoveredTime,
   undecidedAbsence,
   unknownSender,
 } from './question.js';
@@ -25,10 +26,12 @@ import { refusedSends } from './refused-sends.js';
 import { isLoss, type Verdict, worst } from './verdict.js';
 
 export type Question =
-  | { readonly ask: 'gaps'; readonly log: ClientLog }
+  /** `following`: of a trace that goes on. A sender that it does not know yet is no reason to refuse. */
+  | { readonly ask: 'gaps'; readonly log: ClientLog; readonly following?: true }
   | { readonly ask: 'message'; readonly sender: string; readonly count: number }
   | { readonly ask: 'losses' };
 
+/** What `analyze-gap --json` prints. Fields may be added; within a schema number none changes its meaning. */
 export interface Analysis {
   readonly schema: 1;
   readonly trace: AboutTrace;
@@ -44,6 +47,11 @@ const SUMMARY: readonly Verdict[] = ['delivered', 'lost', 'indeterminate'];
 
 /** Throws GaptraceError GAPTRACE_SENDER when none of the senders asked about is in the trace. */
 export function analyze(trace: Trace, question: Question, fields: PayloadFields = DEFAULT_FIELDS): Analysis {
+  // "No operation carries it, up to now" is true of one moment only: a proxy may be writing.
+  return trace.snapshot(() => analysisOf(trace, question, fields));
+}
+
+function analysisOf(trace: Trace, question: Question, fields: PayloadFields): Analysis {
   const evidence = new Evidence(trace, fields);
   const judge = new Judge(evidence);
   const judgements = judge.all();
@@ -92,7 +100,7 @@ function answer(question: Question, material: Material): Answer {
       return { findings, verdicts: [worst(findings.map(({ verdict }) => verdict))] };
     }
     case 'gaps':
-      return everyGap(question.log, material);
+      return everyGap(question, material);
   }
 }
 
@@ -105,12 +113,12 @@ function everyLoss({ judgements, unsent, evidence, trace }: Material): Answer {
   return { findings, verdicts: all.map(({ verdict }) => verdict) };
 }
 
-function everyGap(log: ClientLog, material: Material): Answer {
+function everyGap({ log, following }: Extract<Question, { ask: 'gaps' }>, material: Material): Answer {
   const { index, trace } = material;
   const asked = askedByGaps(log, trace.startedUnixUs);
   const [first] = asked;
   // Not one of the senders is known, and no report says when: this file and this trace have nothing to do with each other.
-  if (first && asked.every((one) => !index.knows(one.sender) && one.noticedUs === null))
+  if (first && !following && asked.every((one) => !index.knows(one.sender) && one.noticedUs === null))
     throw unknownSender(first.sender, index);
   const missed = new Set(asked.map(({ sender, count }) => JSON.stringify([sender, count])));
   const findings = asked.flatMap((one) => findingsOf(one, material, true));
@@ -122,6 +130,21 @@ function everyGap(log: ClientLog, material: Material): Answer {
     if (judged.length > 0) verdicts.push(speaker(judged).verdict);
   }
   return { findings, verdicts };
+}
+
+/** A report of a time that lies farther outside the trace may be of another run, where senders are called the same. */
+const GRACE_US = 60_000_000;
+
+/** What the trace shows was delivered; what the client missed may have been another run's message of this name. */
+function ofAnotherRun(judged: JudgedJourney, uncovered: string): JudgedJourney {
+  return {
+    ...judged,
+    verdict: 'indeterminate',
+    cause: null,
+    because: `this message was delivered, but the report may be of another run, which the trace does not cover: ${uncovered}`,
+    alternatives: ['delivered', 'lost-after-redis'],
+    cites: [],
+  };
 }
 
 /**
@@ -137,8 +160,10 @@ function findingsOf(asked: Asked, material: Material, missed: boolean): Finding[
 
 function findingsFor(part: Addressees, { judge, evidence, trace }: Material, missed: boolean): Finding[] {
   const { asked, queues, channels, absence } = part;
+  const reached = missed && channels !== null && (absence !== null || reachedAll(queues, asked));
+  const uncovered = reached ? uncoveredTime(asked, evidence, GRACE_US) : null;
+  if (uncovered) return [findingOf(asked, ofAnotherRun(speaker(part.found), uncovered), evidence, trace)];
   if (absence) return [absentFinding(asked, absence, evidence, trace)];
-  const reached = missed && channels !== null && reachedAll(queues, asked);
   const judged = reached ? queues.map((one) => judge.missed(one, channels)) : queues;
   const lost = judged.filter(({ verdict }) => isLoss(verdict));
   const speaking = lost.length > 0 && !reached ? lost : [speaker(judged)];
@@ -166,16 +191,8 @@ function speaker<Judged extends Judgement>(judged: readonly Judged[]): Judged {
 
 function absence(asked: Asked, material: Material, oneOfMany: boolean): Absence {
   const { index, evidence } = material;
-  if (
-    oneOfMany &&
-    !index.knows(asked.sender) &&
-    (asked.noticedUs === null || inside(asked.noticedUs, evidence))
-  )
+  if (oneOfMany && !index.knows(asked.sender) && !uncoveredTime(asked, evidence))
     return undecidedAbsence(`the trace has no message of sender ${asked.sender}`);
   const absent = absenceOf(asked, index, evidence);
   return absent.verdict === 'never-sent' ? sentToNobody(asked, absent, material) : absent;
-}
-
-function inside(us: number, evidence: Evidence): boolean {
-  return us >= 0 && us <= evidence.endUs;
 }

@@ -37,6 +37,8 @@ export class Evidence {
   readonly connections: ReadonlyMap<number, TraceConnection>;
   readonly holes: readonly TraceHole[];
   readonly departures: Departures;
+  /** Wall clock of time 0, microseconds since 1970. */
+  readonly startedUnixUs: number;
   /** The last moment that the trace knows of. */
   readonly endUs: number;
   /** What the recorder added each way, microseconds. */
@@ -52,6 +54,7 @@ export class Evidence {
     this.connections = new Map([...trace.connections()].map((connection) => [connection.id, connection]));
     this.holes = [...trace.holes()];
     this.departures = new Departures(this.journeys);
+    this.startedUnixUs = trace.startedUnixUs;
     this.endUs = trace.watermarkUs;
     this.models = new QueueModels(this.journeys.queues, this.connections, this.endUs);
     this.fullQueues = new FullQueues(this.journeys.queues, this.models, (queue, span) =>

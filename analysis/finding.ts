@@ -12,48 +12,69 @@ import type { Absence, Asked } from './question.js';
 import { digestOf } from './story.js';
 import type { Verdict } from './verdict.js';
 
+/** A Redis operation that the finding rests on: `gaptrace query` shows it whole. */
 export interface FindingOperation {
+  /** Its number in the trace, in the order of requests. */
   readonly id: number;
+  /** What it was for the message: `enqueue`, `pop`, `backup`, `acknowledge`, `next-receive`, … */
   readonly role: string;
   readonly connection: number;
   readonly command: string;
   readonly key: string;
+  /** Microseconds since the trace's start. */
   readonly requested_us: number;
+  /** Null: no reply in the trace. */
   readonly replied_us: number | null;
   /** Commands that the script of this operation runs, by its shape: implied, not seen. */
   readonly implied?: readonly string[];
 }
 
+/** The end of the connection that took the message. */
 export interface FindingEvent {
   readonly connection: number;
   readonly event: 'closed';
+  /** Who closed first: `client`, `redis` or `proxy`. */
   readonly by: string;
+  /** `fin`, `reset` or `error`. */
   readonly how: string;
+  /** Microseconds since the trace's start. */
   readonly at_us: number;
 }
 
+/** The verdict on one message in one queue. */
 export interface Finding {
+  /** Null where the payload does not say; then `member` names the message. */
   readonly sender: string | null;
   readonly count: number | null;
+  /** As a client reported it; null where none did. */
   readonly room: string | null;
+  /** The clients that missed it, each once. */
   readonly reported_by: readonly string[];
   readonly verdict: Verdict;
+  /** Why, as docs/causes.md has it; null where nothing is wrong, or nothing is certain. */
   readonly cause: string | null;
+  /** The Redis key it waited in; null where no operation carries it. */
   readonly queue: string | null;
   readonly group: string | null;
+  /** Channel names of the consumers it was for. */
   readonly recipients: readonly string[];
   /** Recipients who were still there when it was lost. */
   readonly recipients_present: readonly string[];
   /** First 12 hex digits of the SHA-256 of the member: a name for messages without sender and count. Null: it is not on the wire. */
   readonly member: string | null;
+  /** The beginning of what it says; null where it cannot be read. */
   readonly excerpt: string | null;
   /** What the client on the connection that took it says it is; null where it does not say. */
   readonly client_library: string | null;
-  /** What the recorder added each way. */
+  /** What the recorder added each way, microseconds. */
   readonly latency_us: number;
+  /** A paragraph to paste into an issue. */
   readonly explanation: string;
+  /** What to do about it. */
   readonly advice: string;
+  /** Where undecided: the causes or verdicts that the evidence allows. */
   readonly alternatives: readonly string[];
+  /** In the order of the trace. */
   readonly operations: readonly FindingOperation[];
   readonly events: readonly FindingEvent[];
 }

@@ -77,7 +77,7 @@ export function askedByGaps(log: ClientLog, startedUnixUs: number): Asked[] {
       const known = merged.get(key) ?? {
         ...{ gap, count, reports: [], clients: new Set<string>(), noticed: [] },
       };
-      known.reports.push(gap);
+      if (!known.clients.has(gap.client)) known.reports.push(gap);
       known.clients.add(gap.client);
       if (typeof gap.at === 'string') known.noticed.push(Date.parse(gap.at) * 1000 - startedUnixUs);
       merged.set(key, known);
@@ -110,11 +110,9 @@ export function undecidedAbsence(because: string, alternatives: readonly string[
 
 /** Throws GaptraceError GAPTRACE_SENDER where the sender is unknown to a trace that covers the time, or no time is said. */
 export function absenceOf(asked: Asked, index: MessageIndex, evidence: Evidence): Absence {
-  const { sender, noticedUs } = asked;
-  if (noticedUs !== null && (noticedUs < 0 || noticedUs > evidence.endUs))
-    return undecidedAbsence(
-      `the trace does not cover it: a client noticed it at ${seconds(noticedUs)}, the trace goes from +0s to ${seconds(evidence.endUs)}`,
-    );
+  const { sender } = asked;
+  const uncovered = uncoveredTime(asked, evidence);
+  if (uncovered) return undecidedAbsence(`the trace does not cover it: ${uncovered}`);
   if (!index.knows(sender)) throw unknownSender(sender, index);
   const { before, after, span } = neighboursOf(asked, index, evidence);
   if (before === undefined)
@@ -151,6 +149,16 @@ export function holeInRequests(span: Span, evidence: Evidence): TraceHole | unde
       hole.fromUs <= span.toUs &&
       (hole.toUs ?? evidence.endUs) >= span.fromUs,
   );
+}
+
+/**
+ * Where a client noticed the gap at a time that the trace does not cover: both times, for people. Null where it does, or no report says
+ * when. `graceUs`: what clocks and a client that notices late are allowed.
+ */
+export function uncoveredTime({ noticedUs }: Asked, evidence: Evidence, graceUs = 0): string | null {
+  if (noticedUs === null || (noticedUs >= -graceUs && noticedUs <= evidence.endUs + graceUs)) return null;
+  const date = (us: number): string => new Date((evidence.startedUnixUs + us) / 1000).toISOString();
+  return `a client noticed it at ${date(noticedUs)}, the trace goes from ${date(0)} to ${date(evidence.endUs)}`;
 }
 
 export function unknownSender(sender: string, index: MessageIndex): GaptraceError {

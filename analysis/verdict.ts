@@ -26,6 +26,11 @@ export function isLoss(verdict: Verdict): boolean {
   return LOSSES.has(verdict);
 }
 
+/** Not decided, or not yet. */
+export function isOpen(verdict: Verdict): boolean {
+  return OPEN.has(verdict);
+}
+
 /** The worst of several speaks for all of them; `indeterminate` where there are none. */
 export function worst(verdicts: readonly Verdict[]): Verdict {
   return VERDICTS.find((verdict) => verdicts.includes(verdict)) ?? 'indeterminate';
@@ -35,5 +40,5 @@ export function worst(verdicts: readonly Verdict[]): Verdict {
 export function exitStatusOf(findings: readonly { readonly verdict: Verdict }[]): 0 | 1 | 3 {
   const verdicts = findings.map(({ verdict }) => verdict);
   if (verdicts.some(isLoss)) return 1;
-  return verdicts.some((verdict) => OPEN.has(verdict)) ? 3 : 0;
+  return verdicts.some(isOpen) ? 3 : 0;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GaptraceError } from '../terminal/errors.js';
 import { readLines } from '../terminal/lines.js';
-import { gapReportLine, messageLine, readGapReports } from './gap-report.js';
+import { GapReader, gapReportLine, messageLine, readGapReports } from './gap-report.js';
 
 const at = '2026-11-23T12:00:00.123Z';
 const report = { client: 'c', room: 'room_a', sender: 's', expected: 5, received: 7, missing: [5, 6], at };
@@ -157,5 +157,40 @@ describe.each([
     const counts = log.gaps.flatMap((gap) => gap.missing.map((count) => `${gap.sender} ${count}`));
     expect(counts).toHaveLength(missed);
     expect(new Set(counts).size).toBe(messages);
+  });
+});
+
+describe('line by line', () => {
+  const said = (...lines: string[]) => {
+    const reader = new GapReader('log');
+    return lines.map((line) => {
+      const read = reader.line(line);
+      const gaps = read.event === 'gap' ? [read.gap] : read.event === 'recv' ? read.gaps : [];
+      return [read.event, ...gaps.map(({ client, missing }) => `${client} ${missing}`)];
+    });
+  };
+
+  it('a gap shows with the count that jumps over it', () => {
+    expect(said(recv(0), recv(1), recv(4), gapReportLine(report), '', '{"event":"weather"}')).toEqual([
+      ['recv'],
+      ['recv'],
+      ['recv', 'c 2,3'],
+      ['gap', 'c 5,6'],
+      ['other'],
+      ['other'],
+    ]);
+  });
+
+  it('a count that is late shows none, and one that repeats none', () => {
+    expect(said(recv(0), recv(2), recv(1), recv(1))).toEqual([['recv'], ['recv', 'c 1'], ['recv'], ['recv']]);
+  });
+
+  it('a sender that counts from 0 again has not closed what it missed before', () => {
+    const from = (first: number, last: number) =>
+      Array.from({ length: last - first + 1 }, (_, i) => recv(first + i));
+    const read = said(recv(0), ...from(2, 12), ...from(0, 9));
+    expect(read[1]).toEqual(['recv', 'c 1']);
+    expect(read.at(-1)).toEqual(['recv', 'c 1']);
+    expect(read.filter(([, ...gaps]) => gaps.length > 0)).toHaveLength(2);
   });
 });

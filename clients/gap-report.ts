@@ -11,11 +11,11 @@
  * (`t` is seconds since the clients' start; a date in `at` does as well.) Other events are passed over. A client that starts again begins a new account: what was sent while it was away it
  * cannot have missed. A gap that a client both reported and logged is kept once. Pure: lines in, values out.
  */
-import { GaptraceError, messageOf } from '../terminal/errors.js';
+import { GaptraceError } from '../terminal/errors.js';
 import { type Gap, Ledger } from './ledger.js';
+import { type ClientTime, LogEntry } from './log-entry.js';
 
-/** When: an ISO date as in a gap report, seconds since the clients' start as in a log, or not said. */
-export type ClientTime = string | number | null;
+export type { ClientTime } from './log-entry.js';
 
 /** Counts that one client missed from one sender. Several clients may report the same ones; each report is kept. */
 export interface GapReport {
@@ -66,8 +66,18 @@ export async function readGapReports(
   source = 'gap reports',
 ): Promise<ClientLog> {
   const reader = new GapReader(source);
-  for await (const line of lines) reader.line(line);
-  return reader.end();
+  const reported: GapReport[] = [];
+  const received: LoggedMessage[] = [];
+  const sent: LoggedMessage[] = [];
+  for await (const line of lines) {
+    const said = reader.line(line);
+    if (said.event === 'gap') reported.push(said.gap);
+    if (said.event === 'recv') received.push(said.message);
+    if (said.event === 'send') sent.push(said.message);
+  }
+  const known = new Set(reported.flatMap((gap) => gap.missing.map((count) => idOf(gap, count))));
+  const news = reader.gaps().filter((gap) => !gap.missing.every((count) => known.has(idOf(gap, count))));
+  return { gaps: [...reported, ...news], received, sent, spokeAs: reader.spokeAs };
 }
 
 /** A gap report as the line of a file, without the line's end. */
@@ -94,46 +104,63 @@ export function missingOf(gap: { readonly expected: number; readonly received: n
   );
 }
 
-class GapReader {
+/** What a line says; other events say nothing. */
+export type LogLine =
+  | { readonly event: 'gap'; readonly gap: GapReport }
+  /** `gaps`: counts that are seen to be missing with this one; they may be late only. */
+  | { readonly event: 'recv'; readonly message: LoggedMessage; readonly gaps: readonly GapReport[] }
+  | { readonly event: 'send'; readonly message: LoggedMessage }
+  | { readonly event: 'other' };
+
+/** What one client received in one room, since it started. */
+interface Account {
+  readonly client: string;
+  readonly room: string;
+  readonly ledger: Ledger<Moment>;
+}
+
+/** Reads gap reports and client logs line by line, as they come: a file that grows has no end to wait for. */
+export class GapReader {
   readonly #source: string;
   #line = 0;
-  readonly #reported: GapReport[] = [];
-  readonly #received: LoggedMessage[] = [];
-  readonly #sent: LoggedMessage[] = [];
+  /** Those that are open, and those of clients that started again where something was missing. */
+  readonly #accounts = new Set<Account>();
+  /** By client, then by room. */
+  readonly #open = new Map<string, Map<string, Account>>();
   readonly #spokeAs = new Map<string, Set<string>>();
-  /** One ledger a client and room, and the finished ones of clients that started again. */
-  readonly #accounts: { readonly client: string; readonly room: string; readonly ledger: Ledger<Moment> }[] =
-    [];
-  readonly #open = new Map<string, Map<string, Ledger<Moment>>>();
 
+  /** `source` is the file's name, for the errors. */
   constructor(source: string) {
     this.#source = source;
   }
 
-  line(text: string): void {
+  /** Throws GaptraceError GAPTRACE_GAPS, which names the line, where it cannot be understood. */
+  line(text: string): LogLine {
     this.#line++;
-    if (text.trim() === '') return;
-    const entry = this.#entry(text);
+    if (text.trim() === '') return { event: 'other' };
+    const entry = LogEntry.parse(text, (problem) => this.#wrong(problem));
     switch (entry.word('event')) {
       case 'gap':
-        this.#reported.push(this.#gap(entry));
-        break;
-      case 'recv':
-        this.#receive(entry.message());
-        break;
-      case 'send':
-        this.#send(entry.message());
-        break;
+        return { event: 'gap', gap: this.#gap(entry) };
+      case 'recv': {
+        const message = loggedMessage(entry);
+        return { event: 'recv', message, gaps: this.#receive(message) };
+      }
+      case 'send': {
+        const message = loggedMessage(entry);
+        this.#speaksAs(message.client, message.sender);
+        return { event: 'send', message };
+      }
       case 'start':
-        this.#open.delete(entry.word('client'));
+        this.#start(entry.word('client'));
         if (entry.has('id')) this.#speaksAs(entry.word('client'), entry.word('id'));
-        break;
     }
+    return { event: 'other' };
   }
 
-  #send(message: LoggedMessage): void {
-    this.#sent.push(message);
-    this.#speaksAs(message.client, message.sender);
+  /** As which senders each client has spoken up to now. */
+  get spokeAs(): ReadonlyMap<string, ReadonlySet<string>> {
+    return this.#spokeAs;
   }
 
   #speaksAs(client: string, sender: string): void {
@@ -142,50 +169,38 @@ class GapReader {
     else this.#spokeAs.set(client, new Set([sender]));
   }
 
-  end(): ClientLog {
-    const derived = this.#accounts.flatMap(({ client, room, ledger }) =>
-      ledger.gaps().map((gap) => this.#report(client, room, gap)),
+  /** The gaps that are open by what was received up to now. */
+  gaps(): GapReport[] {
+    return [...this.#accounts].flatMap((account) =>
+      account.ledger.gaps().map((gap) => this.#report(account, gap)),
     );
-    const known = new Set(this.#reported.flatMap((gap) => gap.missing.map((count) => idOf(gap, count))));
-    const news = derived.filter((gap) => !gap.missing.every((count) => known.has(idOf(gap, count))));
-    return {
-      gaps: [...this.#reported, ...news],
-      received: this.#received,
-      sent: this.#sent,
-      spokeAs: this.#spokeAs,
-    };
   }
 
-  #entry(text: string): Entry {
-    let value: unknown;
-    try {
-      value = JSON.parse(text);
-    } catch (error) {
-      throw this.#wrong(`not JSON: ${messageOf(error)}`);
-    }
-    if (value === null || typeof value !== 'object' || Array.isArray(value))
-      throw this.#wrong('not a JSON object');
-    const fields = value as Readonly<Record<string, unknown>>;
-    if (fields.schema !== undefined && fields.schema !== 1)
-      throw this.#wrong(`schema ${JSON.stringify(fields.schema)}: this gaptrace reads schema 1`);
-    return new Entry(fields, (problem) => this.#wrong(problem));
+  #start(client: string): void {
+    for (const account of this.#open.get(client)?.values() ?? [])
+      if (account.ledger.gaps().length === 0) this.#accounts.delete(account);
+    this.#open.delete(client);
   }
 
-  #receive(message: LoggedMessage): void {
-    this.#received.push(message);
+  #receive(message: LoggedMessage): GapReport[] {
     const { client, room, sender, count, at } = message;
-    const rooms = this.#open.get(client) ?? new Map<string, Ledger<Moment>>();
+    const rooms = this.#open.get(client) ?? new Map<string, Account>();
     this.#open.set(client, rooms);
-    let ledger = rooms.get(room);
-    if (ledger === undefined) {
-      ledger = new Ledger();
-      rooms.set(room, ledger);
-      this.#accounts.push({ client, room, ledger });
+    let account = rooms.get(room);
+    if (account === undefined) {
+      account = { client, room, ledger: new Ledger() };
+      rooms.set(room, account);
+      this.#accounts.add(account);
     }
-    ledger.receive(sender, count, { line: this.#line, at });
+    const { ledger } = account;
+    const arrival = ledger.receive(sender, count, { line: this.#line, at });
+    const opened =
+      // What the repeated counts of a sender that started again seemed to close is open after all.
+      arrival.kind === 'gap' ? [arrival.gap] : arrival.kind === 'restart' ? ledger.gaps(sender) : [];
+    return opened.map((gap) => this.#report({ client, room }, gap));
   }
 
-  #gap(entry: Entry): GapReport {
+  #gap(entry: LogEntry): GapReport {
     const expected = entry.count('expected');
     const received = entry.count('received');
     if (received <= expected) throw this.#wrong(`received ${received} is not after expected ${expected}`);
@@ -201,7 +216,7 @@ class GapReader {
     };
   }
 
-  #report(client: string, room: string, gap: Gap<Moment>): GapReport {
+  #report({ client, room }: Pick<Account, 'client' | 'room'>, gap: Gap<Moment>): GapReport {
     const { sender, expected, received, at: moment } = gap;
     this.#checkWidth(expected, received, moment.line);
     return {
@@ -228,65 +243,14 @@ class GapReader {
   }
 }
 
-/** The fields of one line; what is absent or of another type is refused with its name. */
-class Entry {
-  readonly #fields: Readonly<Record<string, unknown>>;
-  readonly #wrong: (problem: string) => GaptraceError;
-
-  constructor(fields: Readonly<Record<string, unknown>>, wrong: (problem: string) => GaptraceError) {
-    this.#fields = fields;
-    this.#wrong = wrong;
-  }
-
-  has(name: string): boolean {
-    return this.#fields[name] !== undefined;
-  }
-
-  word(name: string): string {
-    const value = this.#fields[name];
-    if (typeof value !== 'string') throw this.#missing(name, 'a string');
-    return value;
-  }
-
-  count(name: string): number {
-    const value = this.#fields[name];
-    if (!isCount(value)) throw this.#missing(name, 'a whole number from 0');
-    return value;
-  }
-
-  counts(name: string): number[] {
-    const value = this.#fields[name];
-    if (!Array.isArray(value) || value.length === 0 || !value.every(isCount))
-      throw this.#missing(name, 'a list of whole numbers from 0');
-    return value;
-  }
-
-  time(name: string): ClientTime {
-    const value = this.#fields[name] ?? null;
-    if (value === null || typeof value === 'number') return value;
-    if (typeof value === 'string' && !Number.isNaN(Date.parse(value))) return value;
-    throw this.#missing(name, 'an ISO date or a number of seconds');
-  }
-
-  message(): LoggedMessage {
-    return {
-      client: this.word('client'),
-      room: this.word('room'),
-      sender: this.word('sender'),
-      count: this.count('count'),
-      at: this.time(this.has('t') ? 't' : 'at'),
-    };
-  }
-
-  #missing(name: string, wanted: string): GaptraceError {
-    const value = this.#fields[name];
-    const found = value === undefined ? 'absent' : JSON.stringify(value).slice(0, 40);
-    return this.#wrong(`"${name}" is ${found}; wanted is ${wanted}`);
-  }
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
+function loggedMessage(entry: LogEntry): LoggedMessage {
+  return {
+    client: entry.word('client'),
+    room: entry.word('room'),
+    sender: entry.word('sender'),
+    count: entry.count('count'),
+    at: entry.time(entry.has('t') ? 't' : 'at'),
+  };
 }
 
 function idOf(gap: GapReport, count: number): string {

@@ -48,6 +48,8 @@ export type Examination =
 /** What a cause says to a person. */
 export interface Meaning {
   readonly id: string;
+  /** The verdict where it holds. */
+  readonly verdict: Verdict;
   /** One sentence: what happened, for somebody who knows Django and not Redis. */
   readonly meaning: string;
   /** What in a trace would prove this cause wrong. */
@@ -57,8 +59,6 @@ export interface Meaning {
 }
 
 export interface Cause<Of extends End = End> extends Meaning {
-  /** The verdict where it holds. */
-  readonly verdict: Verdict;
   examine(example: Case<Of>): Examination;
 }
 

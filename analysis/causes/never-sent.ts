@@ -6,6 +6,7 @@ import type { Meaning } from './cause.js';
 
 export const neverSent: Meaning = {
   id: 'never-sent',
+  verdict: 'never-sent',
   meaning: 'No operation carries it.',
   refutedBy:
     'an operation with this sender and count; or a hole, or time that the trace does not cover, in which it could have been sent.',

@@ -9,6 +9,7 @@ import type { Meaning } from './cause.js';
 
 export const notAMember: Meaning = {
   id: 'not-a-member',
+  verdict: 'not-addressed',
   meaning: 'The recipient was not in the group at that moment, so the layer did not send it there.',
   refutedBy:
     "the client's channel in the reply to the ZRANGE of that group_send, or among the recipients of one of its members.",

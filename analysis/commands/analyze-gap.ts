@@ -1,11 +1,14 @@
 /** `gaptrace analyze-gap`: flags to a question, findings to stdout. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { readGapReports } from '../../clients/gap-report.js';
 import { openTrace } from '../../proxy/trace/open.js';
+import { parseDuration } from '../../terminal/duration.js';
 import { GaptraceError } from '../../terminal/errors.js';
 import { nameOfInput, readLines } from '../../terminal/lines.js';
+import { print } from '../../terminal/print.js';
 import { argument } from '../../terminal/program.js';
 import { analyze, type Question } from '../analyze.js';
+import { renderJunit } from '../render/junit.js';
 import { renderAnalysis } from '../render/text.js';
 import { exitStatusOf } from '../verdict.js';
 import {
@@ -15,15 +18,18 @@ import {
   inColour,
   type JudgeOptions,
   parseCount,
-  print,
   statusFor,
   withJudging,
 } from './flags.js';
+import { DEFAULT_PATIENCE_US, followGaps } from './follow.js';
 
 interface AnalyzeOptions extends JudgeOptions {
   readonly gaps?: string;
   readonly sender?: string;
   readonly count?: number;
+  readonly follow?: true;
+  /** Microseconds. */
+  readonly patience: number;
 }
 
 export function registerAnalyzeGap(program: Command): void {
@@ -36,23 +42,39 @@ export function registerAnalyzeGap(program: Command): void {
       .argument('<trace>', 'trace file, as `gaptrace proxy` or `gaptrace import` wrote it')
       .option('--gaps <file>', 'gap reports or a client log, NDJSON, plain or gzip; - is standard input')
       .option('--sender <id>', 'with --count: the message of this sender')
-      .option('--count <n>', 'with --sender: the message with this count', argument(parseCount)),
+      .option('--count <n>', 'with --sender: the message with this count', argument(parseCount))
+      .option('--follow', 'answer each gap as it comes in, on a trace that is being written (see below)')
+      .addOption(
+        new Option('--patience <time>', 'with --follow: how long a gap may wait until the trace decides it')
+          .argParser(argument(parseDuration))
+          .default(DEFAULT_PATIENCE_US, '5s'),
+      ),
+    'junit',
   )
     .addHelpText(
       'after',
       `
 Without --gaps and --sender: every loss in the trace.
 
-${EXIT_STATUS}
+With --follow: gap reports or a client log come in on standard input, or in a file that grows (--gaps FILE), and
+each gap is answered once the trace decides it, or after --patience as far as it is known then. It ends when the
+input ends; when the trace has ended and nothing has come in for as long as --patience; or at SIGINT or SIGTERM,
+after answering what waits. --json is --format ndjson there: a line a finding, as it is made.
 
-Example:
+${EXIT_STATUS}
+130 or 143 when --follow was ended by SIGINT or SIGTERM.
+
+Examples:
   gaptrace analyze-gap gaptrace.db --gaps client.jsonl
-  gaptrace analyze-gap gaptrace.db --sender 73cf256d --count 72 --json`,
+  gaptrace analyze-gap gaptrace.db --sender 73cf256d --count 72 --json
+  gaptrace analyze-gap gaptrace.db --format junit >gaptrace.xml
+  tail -qf client-*.jsonl | gaptrace analyze-gap gaptrace.db --follow`,
     )
     .action(runAnalyzeGap);
 }
 
 async function runAnalyzeGap(path: string, options: AnalyzeOptions): Promise<void> {
+  if (options.follow) return runFollow(path, options);
   const question = await questionOf(options);
   const trace = openTrace(path);
   try {
@@ -64,6 +86,9 @@ async function runAnalyzeGap(path: string, options: AnalyzeOptions): Promise<voi
       case 'ndjson':
         for (const finding of analysis.findings) await print(`${JSON.stringify(finding)}\n`);
         break;
+      case 'junit':
+        await print(renderJunit(analysis));
+        break;
       case 'text':
         await print(renderAnalysis(analysis, inColour()));
     }
@@ -71,6 +96,28 @@ async function runAnalyzeGap(path: string, options: AnalyzeOptions): Promise<voi
   } finally {
     trace.close();
   }
+}
+
+async function runFollow(path: string, options: AnalyzeOptions): Promise<void> {
+  const { gaps = '-', sender, count, patience } = options;
+  if (sender !== undefined || count !== undefined)
+    throw new GaptraceError(
+      'GAPTRACE_USAGE',
+      '--follow takes gaps as they come in, not --sender and --count',
+    );
+  const format = formatOf(options);
+  if (format === 'junit')
+    throw new GaptraceError(
+      'GAPTRACE_USAGE',
+      '--format junit is a report of a whole run: ask for it without --follow, when the run is over',
+    );
+  const status = await followGaps(path, {
+    input: gaps,
+    patienceUs: patience,
+    fields: fieldsOf(options),
+    ...(format === 'text' ? { format, colour: inColour() } : { format: 'ndjson' }),
+  });
+  process.exitCode = statusFor(status, options);
 }
 
 async function questionOf({ gaps, sender, count }: AnalyzeOptions): Promise<Question> {

@@ -1,6 +1,7 @@
 /** `gaptrace audit`: a trace in, the fate of every message to stdout. */
 import type { Command } from 'commander';
 import { openTrace } from '../../proxy/trace/open.js';
+import { print } from '../../terminal/print.js';
 import { type Audit, audit } from '../audit.js';
 import { renderAudit } from '../render/audit-text.js';
 import { exitStatusOf } from '../verdict.js';
@@ -10,7 +11,6 @@ import {
   formatOf,
   inColour,
   type JudgeOptions,
-  print,
   statusFor,
   withJudging,
 } from './flags.js';
@@ -44,7 +44,7 @@ Examples:
 async function runAudit(path: string, options: JudgeOptions): Promise<void> {
   const trace = openTrace(path);
   try {
-    const report = audit(trace, fieldsOf(options));
+    const report = trace.snapshot(() => audit(trace, fieldsOf(options)));
     switch (formatOf(options)) {
       case 'json':
         for (const text of jsonOf(report)) await print(text);

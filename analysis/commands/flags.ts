@@ -2,17 +2,20 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { DEFAULT_FIELDS, type PayloadFields } from '../payload.js';
 
-export type Format = 'text' | 'json' | 'ndjson';
+export type Format = 'text' | 'json' | 'ndjson' | 'junit';
 
 export interface Output {
   readonly format: Format;
   readonly json?: true;
 }
 
-export function withFormat(command: Command): Command {
+/** `more`: formats that not every command has. */
+export function withFormat(command: Command, ...more: readonly Format[]): Command {
   return command
     .addOption(
-      new Option('--format <format>', 'how to print').choices(['text', 'json', 'ndjson']).default('text'),
+      new Option('--format <format>', 'how to print')
+        .choices(['text', 'json', 'ndjson', ...more])
+        .default('text'),
     )
     .option('--json', 'short for --format json');
 }
@@ -29,7 +32,7 @@ export interface JudgeOptions extends Output {
   readonly exitZero?: true;
 }
 
-export function withJudging(command: Command): Command {
+export function withJudging(command: Command, ...more: readonly Format[]): Command {
   return withFormat(
     command
       .option(
@@ -44,6 +47,7 @@ export function withJudging(command: Command): Command {
         DEFAULT_FIELDS.channel,
       )
       .option('--exit-zero', 'exit with 0 when losses are found, too'),
+    ...more,
   );
 }
 
@@ -52,7 +56,7 @@ export function fieldsOf({ senderField, countField, channelField }: JudgeOptions
 }
 
 /** The exit status, by what was found. */
-export function statusFor(status: 0 | 1 | 3, { exitZero }: JudgeOptions): number {
+export function statusFor(status: number, { exitZero }: JudgeOptions): number {
   return status === 1 && exitZero ? 0 : status;
 }
 
@@ -61,11 +65,6 @@ but something is undecided.`;
 
 export function inColour(): boolean {
   return process.stdout.isTTY && process.stdout.hasColors();
-}
-
-/** Waits where the reader of a pipe is slow, so that memory stays bounded. */
-export async function print(text: string): Promise<void> {
-  if (!process.stdout.write(text)) await new Promise((resolve) => process.stdout.once('drain', resolve));
 }
 
 export function parseCount(text: string): number {

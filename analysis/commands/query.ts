@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { openTrace } from '../../proxy/trace/open.js';
 import type { OperationFilter, Trace } from '../../proxy/trace/trace.js';
 import { parseDuration } from '../../terminal/duration.js';
+import { print } from '../../terminal/print.js';
 import { argument } from '../../terminal/program.js';
 import {
   connectionLine,
@@ -13,7 +14,7 @@ import {
   jsonOperation,
   operationLine,
 } from '../query.js';
-import { type Format, formatOf, type Output, parseCount, print, withFormat } from './flags.js';
+import { type Format, formatOf, type Output, parseCount, withFormat } from './flags.js';
 
 interface QueryOptions extends Output {
   readonly command: readonly string[];

@@ -24,7 +24,7 @@ function stalled(
 it('no poll for longer than the timeout of 5 s while a message waits', () => {
   expect(hints(stalled(9000))).toMatchObject([
     {
-      seen: expect.stringContaining('(8.0 s; its polls wait 5 s at most) while 1 message waited'),
+      seen: expect.stringContaining('(8.0 s; its polls wait 5 s at most) while 1 message came and waited'),
       operations: [
         { role: 'last-receive', command: 'BZPOPMIN' },
         { role: 'enqueue' },

@@ -1,34 +1,25 @@
 /**
  * A queue that was polled is not polled any more for longer than its poll's timeout, while messages wait in it for somebody who is
- * still there: a leaked receive lock, a loop that died, or consumers that are all busy. channels_redis#134, #86.
+ * still there: a leaked receive lock, a loop that died, or consumers that are all busy. channels_redis#134, #86. Where messages
+ * are lost by it the cause is receiver-stalled; this also tells of the stall that went well.
  *
  * Innocent: a queue in which nothing waits, a poll that is still outstanding, a process that has ended.
  */
-
-import { isBlocking } from '../audit/interrupted.js';
 import { operationOf } from '../finding.js';
 import { seconds } from '../question.js';
 import type { HintKind, HintMaterial } from './hint.js';
 import { type UnpolledSpan, unpolledSpans } from './unpolled.js';
 
-function look({ evidence, trace }: HintMaterial) {
-  return unpolledSpans(evidence).flatMap((span) => {
-    const timeoutUs = pollTimeoutUs(span, trace);
-    return timeoutUs !== null && span.waitedUs > timeoutUs ? [seenOf(span, timeoutUs)] : [];
-  });
+function look({ evidence }: HintMaterial) {
+  return unpolledSpans(evidence)
+    .filter(({ queue, waitedUs }) => queue.pollUs > 0 && waitedUs > queue.pollUs)
+    .map(seenOf);
 }
 
-/** The timeout of the queue's polls, microseconds; null where it waits for ever, or none is known. */
-function pollTimeoutUs({ queue }: UnpolledSpan, trace: HintMaterial['trace']): number | null {
-  const poll = queue.receives.find(isBlocking);
-  const timeout = Number(poll && trace.operation(poll.id)?.args.at(-1)?.toString('latin1'));
-  return timeout > 0 ? timeout * 1e6 : null;
-}
-
-function seenOf({ queue, fromUs, toUs, last, next, waiting }: UnpolledSpan, timeoutUs: number) {
+function seenOf({ queue, fromUs, toUs, last, next, open, waiting }: UnpolledSpan) {
   const n = waiting.length;
   return {
-    seen: `Nobody polled queue ${queue.name} from ${seconds(fromUs)} to ${seconds(toUs)} (${((toUs - fromUs) / 1e6).toFixed(1)} s; its polls wait ${timeoutUs / 1e6} s at most) while ${n} ${n === 1 ? 'message' : 'messages'} waited in it and connections that poll it were open.`,
+    seen: `Nobody polled queue ${queue.name} from ${seconds(fromUs)} to ${seconds(toUs)} (${((toUs - fromUs) / 1e6).toFixed(1)} s; its polls wait ${queue.pollUs / 1e6} s at most) while ${n} ${n === 1 ? 'message' : 'messages'} came and waited in it, and connection ${open} of its process was open.`,
     operations: [
       operationOf('last-receive', last),
       ...waiting.map((enqueue) => operationOf('enqueue', enqueue)),

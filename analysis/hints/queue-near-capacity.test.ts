@@ -20,7 +20,7 @@ function filled(n: number): ScriptedTrace {
 it('eight of ten, put there and not yet popped', () => {
   expect(hints(filled(8))).toMatchObject([
     {
-      seen: expect.stringContaining('held 8 of at most 10 messages at +0.171000s (counted from the trace'),
+      seen: expect.stringContaining('held 8 of at most 10 messages at +0.171000s (from the trace: put there'),
       operations: [{ role: 'enqueue', requested_us: 170_000 }],
     },
   ]);

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { memberOf, PROCESS, ScriptedTrace } from '../testing/scripted-trace.js';
+import { integer, memberOf, PROCESS, QUEUE, ScriptedTrace } from '../testing/scripted-trace.js';
 import { hintsIn } from './testing/hints-in.js';
 
 const hints = (trace: ScriptedTrace) => hintsIn(trace, 'ttl-about-to-end');
@@ -22,6 +22,16 @@ it('a message waits for more than half of its expiry', () => {
       operations: [{ role: 'last-receive' }, { role: 'enqueue' }, { role: 'next-receive' }],
     },
   ]);
+});
+
+it('put there by send, which sets the time to live with an EXPIRE of its own', () => {
+  const trace = new ScriptedTrace();
+  trace.join(1, 1, `${PROCESS}a`);
+  trace.poll(500, 2, null);
+  trace.request(1000, 1, ['ZADD', QUEUE, '1', memberOf('s', 0)], integer(1));
+  trace.request(1002, 1, ['EXPIRE', QUEUE, '40'], integer(1));
+  trace.receive(26_000, 2, memberOf('s', 0));
+  expect(hints(trace)).toMatchObject([{ seen: expect.stringContaining('of the 40 s') }]);
 });
 
 it('innocent: received before half of it', () => {

@@ -5,13 +5,14 @@
  * Innocent: polled in time; or empty, or only messages for consumers that have left.
  */
 import { operationOf } from '../finding.js';
+import type { QueueHistory } from '../journey.js';
 import { seconds } from '../question.js';
 import type { HintKind, HintMaterial } from './hint.js';
 import { unpolledSpans } from './unpolled.js';
 
 function look({ evidence }: HintMaterial) {
   return unpolledSpans(evidence).flatMap(({ queue, fromUs, toUs, last, next, waiting, waitedUs }) => {
-    const expiry = waiting[0]?.expiry ?? null;
+    const expiry = waiting[0]?.expiry ?? timeToLive(queue);
     if (expiry === null || waitedUs <= (expiry * 1e6) / 2) return [];
     const n = waiting.length;
     return [
@@ -25,6 +26,12 @@ function look({ evidence }: HintMaterial) {
       },
     ];
   });
+}
+
+/** What `send` gives it, in an EXPIRE of its own; null where none is seen. */
+function timeToLive({ upkeep }: QueueHistory): number | null {
+  const expires = upkeep.flatMap((each) => (each.does === 'expire' ? [each.seconds] : []));
+  return expires.at(-1) ?? null;
 }
 
 export const ttlAboutToEnd: HintKind = {

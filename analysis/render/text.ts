@@ -18,7 +18,7 @@ export function renderAnalysis(analysis: Analysis, colour = false): string {
   const lines = [
     traceLine(trace),
     '',
-    ...findings.flatMap((finding) => [...story(finding, colour), '']),
+    ...findings.map((finding) => renderFinding(finding, colour)),
     summaryLine(analysis),
   ];
   return `${lines.join('\n')}\n`;
@@ -29,7 +29,19 @@ export function traceLine(trace: AboutTrace): string {
   return `Trace ${visible(trace.path)}: ${trace.operations} operations in ${(trace.duration_us / 1e6).toFixed(1)} s from ${trace.started_at}, ${plural(trace.holes, 'hole')}${trace.redacted > 0 ? `, ${plural(trace.redacted, 'secret')} blanked` : ''}${trace.live ? ', still being written' : trace.end_marker ? '' : ', ended without an end marker'}.`;
 }
 
-function summaryLine({ summary, findings }: Analysis): string {
+/** One finding, and an empty line after it. */
+export function renderFinding(finding: Finding, colour = false): string {
+  return [heading(finding, colour), '', ...storyLines(finding), ''].join('\n');
+}
+
+/** How many messages got which verdict, and which causes were named. */
+export function summaryLine({
+  summary,
+  findings,
+}: {
+  readonly summary: Analysis['summary'];
+  readonly findings: readonly Pick<Finding, 'cause'>[];
+}): string {
   const counts = Object.entries(summary)
     .filter(([verdict, n]) => n > 0 || verdict === 'lost')
     .map(([verdict, n]) => `${n} ${verdict}`);
@@ -39,11 +51,10 @@ function summaryLine({ summary, findings }: Analysis): string {
   return `Messages: ${counts.join(', ')}.${why.length > 0 ? ` Causes: ${why.join(', ')}.` : ''}`;
 }
 
-function story(finding: Finding, colour: boolean): string[] {
+/** What happened, moment by moment, why, and what to do: without the heading. */
+export function storyLines(finding: Finding): string[] {
   const rows = moments(finding);
   return [
-    heading(finding, colour),
-    '',
     ...(rows.length > 0 ? [...rows.map((line) => `${INDENT}${line}`), ''] : []),
     ...wrapped(finding.explanation),
     ...(finding.alternatives.length > 0 ? wrapped(`Possible: ${finding.alternatives.join(', or ')}.`) : []),
@@ -51,7 +62,8 @@ function story(finding: Finding, colour: boolean): string[] {
   ];
 }
 
-function heading(finding: Finding, colour: boolean): string {
+/** Verdict, message and who missed it, in one line. */
+export function heading(finding: Finding, colour = false): string {
   const what =
     finding.sender === null
       ? finding.member === null

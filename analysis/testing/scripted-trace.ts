@@ -308,6 +308,10 @@ export class ScriptedTrace implements Trace {
     return this.#samples.values();
   }
 
+  snapshot<T>(read: () => T): T {
+    return read();
+  }
+
   sql(): never {
     throw new Error('a script has no SQL');
   }

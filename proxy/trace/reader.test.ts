@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { importCapture } from '../import/import.js';
 import { openTrace } from './open.js';
@@ -83,6 +84,34 @@ describe('operations', () => {
       for (const inner of trace.operations({ connection: outer.connection }))
         pairs.push(`${outer.command} ${inner.command} ${trace.operation(inner.id)?.command}`);
     expect(pairs).toEqual(['SET SET SET', 'SET MGET MGET', 'SET BLPOP BLPOP']);
+  });
+
+  it('several questions, of one moment', () => {
+    const copy = join(folder, 'written.db');
+    copyFileSync(trace.path, copy);
+    const writer = new Database(copy);
+    writer.pragma('journal_mode = WAL'); // as a recorder writes
+    const insert = writer.prepare("INSERT INTO meta VALUES (?, 'x')");
+    const reader = openTrace(copy);
+    try {
+      const before = reader.meta.size;
+      reader.snapshot(() => {
+        expect(reader.meta.size).toBe(before);
+        insert.run('one');
+        expect(reader.meta.size).toBe(before);
+      });
+      expect(reader.meta.size).toBe(before + 1);
+      expect(() =>
+        reader.snapshot(() => {
+          throw new RangeError('of the caller');
+        }),
+      ).toThrow(RangeError);
+      insert.run('two');
+      expect(reader.meta.size).toBe(before + 2);
+    } finally {
+      reader.close();
+      writer.close();
+    }
   });
 
   it.each<[string, OperationFilter, string[]]>([

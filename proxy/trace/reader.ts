@@ -1,6 +1,6 @@
 /**
  * A trace file as the rows that analysis/ works from. Each call is one SELECT, and so one consistent snapshot, also
- * while a proxy goes on writing. Arguments and replies are decoded when somebody looks at them.
+ * while a proxy goes on writing; `snapshot` makes one of several. Arguments and replies are decoded when somebody looks at them.
  */
 import type Database from 'better-sqlite3';
 import { GaptraceError, messageOf } from '../../terminal/errors.js';
@@ -102,6 +102,10 @@ export class SqliteTrace implements Trace {
     } catch (error) {
       throw refusedSql(error);
     }
+  }
+
+  snapshot<T>(read: () => T): T {
+    return this.#guard(() => this.#database.transaction(read)());
   }
 
   close(): void {

@@ -106,6 +106,11 @@ export interface Trace {
   holes(): IterableIterator<TraceHole>;
   /** What Redis said of itself, in the order of time. */
   samples(): IterableIterator<TraceSample>;
+  /**
+   * Runs `read` on one state of the trace: what a proxy writes meanwhile it does not see, so that its answers fit one another. Not
+   * for long: until it returns, what is written piles up beside the file.
+   */
+  snapshot<T>(read: () => T): T;
   /** Read-only SQL; throws GaptraceError GAPTRACE_SQL on a statement that writes or does not parse. */
   sql(statement: string): IterableIterator<Readonly<Record<string, unknown>>>;
   close(): void;
