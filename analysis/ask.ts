@@ -42,7 +42,7 @@ export interface AnalyzeOptions {
   readonly senderField?: string;
   /** Where it holds its count. `text_data.count` by default. */
   readonly countField?: string;
-  /** Where it names the channel of its sender's consumer. `sender_channel_name` by default. */
+  /** Where it names its sender's channel, by which a client's channel is known. `sender_channel_name` by default. */
   readonly channelField?: string;
 }
 

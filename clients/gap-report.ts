@@ -146,11 +146,8 @@ export class GapReader {
         const message = loggedMessage(entry);
         return { event: 'recv', message, gaps: this.#receive(message) };
       }
-      case 'send': {
-        const message = loggedMessage(entry);
-        this.#speaksAs(message.client, message.sender);
-        return { event: 'send', message };
-      }
+      case 'send':
+        return { event: 'send', message: this.#send(loggedMessage(entry)) };
       case 'start':
         this.#start(entry.word('client'));
         if (entry.has('id')) this.#speaksAs(entry.word('client'), entry.word('id'));
@@ -158,22 +155,27 @@ export class GapReader {
     return { event: 'other' };
   }
 
+  /** The gaps that are open by what was received up to now. */
+  gaps(): GapReport[] {
+    return [...this.#accounts].flatMap((account) =>
+      account.ledger.gaps().map((gap) => this.#report(account, gap)),
+    );
+  }
+
   /** As which senders each client has spoken up to now. */
   get spokeAs(): ReadonlyMap<string, ReadonlySet<string>> {
     return this.#spokeAs;
+  }
+
+  #send(message: LoggedMessage): LoggedMessage {
+    this.#speaksAs(message.client, message.sender);
+    return message;
   }
 
   #speaksAs(client: string, sender: string): void {
     const senders = this.#spokeAs.get(client);
     if (senders) senders.add(sender);
     else this.#spokeAs.set(client, new Set([sender]));
-  }
-
-  /** The gaps that are open by what was received up to now. */
-  gaps(): GapReport[] {
-    return [...this.#accounts].flatMap((account) =>
-      account.ledger.gaps().map((gap) => this.#report(account, gap)),
-    );
   }
 
   #start(client: string): void {

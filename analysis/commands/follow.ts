@@ -7,7 +7,7 @@
  * gone on (or patience has ended), and after each one there is a pause twice as long as it took: a third of one core
  * at most, and on a trace that takes a second to read an answer comes up to three seconds later.
  */
-import { GapReader } from '../../clients/gap-report.js';
+import { type ClientLog, GapReader } from '../../clients/gap-report.js';
 import { openTrace } from '../../proxy/trace/open.js';
 import type { Trace } from '../../proxy/trace/trace.js';
 import { followLines } from '../../terminal/follow-lines.js';
@@ -64,9 +64,9 @@ class Following {
   readonly #path: string;
   readonly #options: FollowOptions;
   readonly #pending: PendingGaps;
-  readonly #reader: GapReader;
   readonly #stop = new AbortController();
   #trace: Trace;
+  #spokeAs: ClientLog['spokeAs'] = new Map();
   /** What the input came to: its end, or why it cannot be read on. Null while it goes on. */
   #input: { readonly error: unknown } | null = null;
   #lastLineMs = performance.now();
@@ -81,7 +81,6 @@ class Following {
     this.#path = path;
     this.#options = options;
     this.#pending = new PendingGaps(options.patienceUs);
-    this.#reader = new GapReader(nameOfInput(options.input));
     this.#trace = openTrace(path);
   }
 
@@ -114,10 +113,12 @@ class Following {
   async #readInput(): Promise<void> {
     const { input } = this.#options;
     const { signal } = this.#stop;
+    const reader = new GapReader(nameOfInput(input));
+    this.#spokeAs = reader.spokeAs;
     try {
       for await (const line of followLines(input, signal)) {
         this.#lastLineMs = performance.now();
-        const said = this.#reader.line(line);
+        const said = reader.line(line);
         if (said.event === 'recv') this.#pending.came(said.message);
         const gaps = said.event === 'gap' ? [said.gap] : said.event === 'recv' ? said.gaps : [];
         for (const gap of gaps) this.#pending.ask(gap, this.#nowUs());
@@ -149,11 +150,7 @@ class Following {
     const beganMs = performance.now();
     const reading = this.#readingAt(nowUs);
     this.#asked = false;
-    const question = {
-      ask: 'gaps',
-      log: this.#pending.questions(this.#reader.spokeAs),
-      following: true,
-    } as const;
+    const question = { ask: 'gaps', log: this.#pending.questions(this.#spokeAs), following: true } as const;
     const findings = this.#pending.settle(analyze(this.#trace, question, this.#options.fields), reading);
     const endedMs = performance.now();
     const pauseMs = Math.max(LOOK_EVERY_MS, (endedMs - beganMs) * PAUSE_TIMES);
