@@ -225,6 +225,16 @@ describe('not-a-member, where the evidence does not decide', () => {
     });
   });
 
+  it('a report of another time may be of another run', async () => {
+    const at = '2030-01-01T00:00:00Z';
+    const late = { event: 'gap', ...BERTS_GAP, at };
+    const { findings } = analyze(left(), {
+      ask: 'gaps',
+      log: await readGapReports([BERT_IS_BERT, late].map((line) => JSON.stringify(line))),
+    });
+    expect(findings).toMatchObject([{ verdict: 'indeterminate', cause: null }]);
+  });
+
   it('each client is answered for its own queue', async () => {
     const findings = await findingsOf(left(), BERT_IS_BERT, {
       ...{ event: 'gap', ...BERTS_GAP, client: 'anna', at: undefined },

@@ -23,6 +23,8 @@ import type { RollCall } from './roll-calls.js';
 /** Clients with the same answer. */
 export interface Addressees {
   readonly asked: Asked;
+  /** The message in all its queues. */
+  readonly found: readonly JudgedJourney[];
   /** The queues that were to bring it to them; empty where none was. */
   readonly queues: readonly JudgedJourney[];
   /** Their channels, as far as they are known; null: nothing says that they should have got it. */
@@ -46,7 +48,8 @@ export function addresseesOf(
   found: readonly JudgedJourney[],
   material: Material,
 ): Addressees[] {
-  if (asked.reports.length === 0) return [{ asked, queues: found, channels: [], absence: null, notes: [] }];
+  if (asked.reports.length === 0)
+    return [{ asked, found, queues: found, channels: [], absence: null, notes: [] }];
   const parts = new Map<string, Addressees>();
   for (const report of asked.reports) {
     const part = addresseeOf(report, asked, found, material);
@@ -75,7 +78,7 @@ function addresseeOf(
   material: Material,
 ): Addressees {
   const asked = { ...all, reportedBy: [report.client], reports: [report] };
-  const part = { asked, queues: found, channels: [], absence: null, notes: [] };
+  const part = { asked, found, queues: found, channels: [], absence: null, notes: [] };
   const known = material.clients.of(report);
   if (!known.known)
     return {
@@ -125,12 +128,22 @@ function outsideOf(
       `${none}, and no ZRANGE that named just its recipients is in the trace: others may be on another host`,
       ['not-a-member'],
     );
+  return leftOutOf(call, channels, enqueue, { index, clients, evidence });
+}
+
+/** The roll call named others only. */
+function leftOutOf(
+  call: RollCall,
+  channels: readonly string[],
+  enqueue: Mark,
+  { clients, evidence }: Material,
+): Absence {
   const absent = absentFrom(call, channels, clients, evidence);
   const late = absent?.reason === 'late';
   const before = late && holeInRequests({ fromUs: 0, toUs: call.mark.requestedUs }, evidence);
   if (before)
     return undecidedAbsence(
-      `${none}, for ${absent.because}; whether it had been heard of before is not known: ${holeText(before)}`,
+      `${absent.because}; whether it had been heard of before is not known: ${holeText(before)}`,
       ['not-a-member', 'recipients-left'],
     );
   return {

@@ -182,10 +182,10 @@ function findingsOf(asked: Asked, material: Material, missed: boolean): Finding[
 
 function findingsFor(part: Addressees, { judge, evidence, trace }: Material, missed: boolean): Finding[] {
   const { asked, queues, channels, absence } = part;
-  if (absence) return [absentFinding(asked, absence, evidence, trace)];
-  const reached = missed && channels !== null && reachedAll(queues, asked);
+  const reached = missed && channels !== null && (absence !== null || reachedAll(queues, asked));
   const uncovered = reached ? uncoveredTime(asked, evidence, GRACE_US) : null;
-  if (uncovered) return [findingOf(asked, ofAnotherRun(speaker(queues), uncovered), evidence, trace)];
+  if (uncovered) return [findingOf(asked, ofAnotherRun(speaker(part.found), uncovered), evidence, trace)];
+  if (absence) return [absentFinding(asked, absence, evidence, trace)];
   const judged = reached ? queues.map((one) => judge.missed(one, channels)) : queues;
   return speaking(judged, reached).map((one) => {
     const notes = reached || !isLoss(one.verdict) ? part.notes : [];

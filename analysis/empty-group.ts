@@ -28,17 +28,7 @@ export function sentToNobody(asked: Asked, never: Absence, material: Material): 
   const groups = new Set(sent.flatMap((message) => groupOf(message, evidence) ?? []));
   const calls = [...groups].flatMap((group) => evidence.rollCalls.empty(group, span.fromUs, span.toUs));
   const [call] = calls;
-  if (!call) {
-    const open = [...groups].flatMap(
-      (group) => evidence.rollCalls.openIn(group, span.fromUs, span.toUs) ?? [],
-    )[0];
-    return open
-      ? undecidedAbsence(
-          `${never.because}; but operation ${open.id} asked who is in the group then, and its reply is not known: there may have been nobody`,
-          ['never-sent', 'not-a-member'],
-        )
-      : never;
-  }
+  if (!call) return withoutEmptyCall([...groups], span, never, evidence);
   const empty = `${named(call)}, after the sender's count ${before}${after === undefined ? '' : ` and before ${after}`}`;
   const unfollowed = after === undefined ? asked.count - (before ?? asked.count) : 0;
   const others = unfollowed + missingWithin(span, index) + announcements(call.group, span, evidence);
@@ -47,11 +37,31 @@ export function sentToNobody(asked: Asked, never: Absence, material: Material): 
       `${never.because}; it may have been sent to an empty group (${empty}), but ${calls.length} such roll calls are too few for all that may have been sent then`,
       ['never-sent', 'not-a-member'],
     );
+  return nobodyThere(asked, call, empty, material);
+}
+
+/** No roll call is known to have found nobody; of one whose reply is missing it is not known. */
+function withoutEmptyCall(
+  groups: readonly string[],
+  { fromUs, toUs }: Span,
+  never: Absence,
+  { rollCalls }: Evidence,
+): Absence {
+  const [open] = groups.flatMap((group) => rollCalls.openIn(group, fromUs, toUs) ?? []);
+  if (!open) return never;
+  return undecidedAbsence(
+    `${never.because}; but operation ${open.id} asked who is in the group then, and its reply is not known: there may have been nobody`,
+    ['never-sent', 'not-a-member'],
+  );
+}
+
+/** `empty`: a clause on the roll call. Innocent where all who missed it came later. */
+function nobodyThere(asked: Asked, call: RollCall, empty: string, material: Material): Absence {
   const reasons = reasonsOf(asked, call, material);
   const why = foremost(reasons);
   const late = reasons.length > 0 && reasons.every(({ reason }) => reason === 'late');
   const innocent = late && reasons.length === asked.reports.length;
-  const hole = innocent && holeInRequests({ fromUs: 0, toUs: span.toUs }, evidence);
+  const hole = innocent && holeInRequests({ fromUs: 0, toUs: call.mark.requestedUs }, material.evidence);
   if (hole)
     return undecidedAbsence(`${empty}; ${why?.because}, but ${holeText(hole)}`, [
       'recipients-left',

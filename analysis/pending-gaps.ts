@@ -53,7 +53,7 @@ export class PendingGaps {
       const key = keyOf(report.sender, count);
       const gap = this.#gaps.get(key) ?? { reports: new Map(), askedUs: null, answer: null };
       if (gap.reports.has(report.client)) continue;
-      gap.reports.set(report.client, { ...report, expected: count, received: count + 1, missing: [count] });
+      gap.reports.set(report.client, { ...report, expected: count, missing: [count] });
       gap.askedUs = nowUs;
       this.#gaps.set(key, gap);
       this.#waiting.add(key);
