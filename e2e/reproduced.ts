@@ -50,7 +50,7 @@ export async function until(fact: () => Promise<boolean>): Promise<void> {
 
 /** The queue of a channel's process, in Redis. */
 export function queueOf(channel: string): string {
-  return `asgi:${channel.slice(0, channel.indexOf('!') + 1)}`.replace('asgi:', 'asgi');
+  return `asgi${channel.slice(0, channel.indexOf('!') + 1)}`;
 }
 
 export async function reproduce(
