@@ -232,6 +232,21 @@ test('removed-outside-trace: DEL past the proxy', async () => {
   expect(only(reproduced, 2)).toMatchObject({ verdict: 'delivered' });
 });
 
+test('removed-outside-trace: Redis evicts the queue, and says so in INFO', async () => {
+  const reproduced = await reproduce(async (stage) => {
+    const { receiver, sender, a } = await received(stage);
+    await sender.groupSend('room', counted(1));
+    await stage.direct.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    await stage.direct.config('SET', 'maxmemory', '1');
+    await until(async () => (await stage.direct.exists(queueOf(a))) === 0);
+    await stage.direct.config('SET', 'maxmemory', '0');
+    await sender.send(a, counted(2));
+    expect(await receiver.receive(a)).toEqual(counted(2));
+  });
+  expect(only(reproduced, 1)).toMatchObject({ verdict: 'lost', cause: 'removed-outside-trace' });
+  expect(only(reproduced, 1).because).toMatch(/Redis evicted \d+ keys? in that time/);
+});
+
 test('removed-outside-trace: the flush of the layer itself, and FLUSHALL, are named', async () => {
   const reproduced = await reproduce(async (stage) => {
     const { receiver, sender, a } = await received(stage);
