@@ -182,6 +182,7 @@ test('rejected: a user without permission for the script, and a Redis out of mem
     await stage.direct.call('ACL', 'SETUSER', 'default', '+eval');
     await stage.direct.config('SET', 'maxmemory', '1');
     await expect(sender.send(a, counted(2))).rejects.toBeInstanceOf(PythonError);
+    await expect(sender.groupSend('room', counted(9))).rejects.toBeInstanceOf(PythonError);
     await stage.direct.config('SET', 'maxmemory', '0');
     await sender.send(a, counted(3));
     await receiver.receive(a);
@@ -193,6 +194,11 @@ test('rejected: a user without permission for the script, and a Redis out of mem
     expect(only(reproduced, count)).toMatchObject({ verdict: 'rejected', cause: 'rejected' });
     expect(only(reproduced, count).because).toContain(`Redis refused it: ${error}`);
   }
+  // Out of memory, Redis refuses the trim that group_send makes in a MULTI: message 9 never comes to the wire.
+  expect(reproduced.of(9)).toEqual({});
+  expect(reproduced.findings.filter(({ member }) => member === null)).toMatchObject([
+    { verdict: 'rejected', cause: 'rejected' },
+  ]);
   expect(only(reproduced, 3)).toMatchObject({ verdict: 'delivered' });
 });
 
