@@ -12,6 +12,7 @@ import { absentFinding, type Finding, findingOf } from './finding.js';
 import { Judge, type JudgedJourney } from './judge.js';
 import type { Judgement } from './judgement.js';
 import { DEFAULT_FIELDS, type PayloadFields } from './payload.js';
+import { perhapsRefused } from './perhaps-refused.js';
 import { type JudgedPublication, PubSubJudge } from './pubsub/judge.js';
 import {
   type Absence,
@@ -231,9 +232,11 @@ function speaker<Judged extends Judgement>(judged: readonly Judged[]): Judged {
 }
 
 function absence(asked: Asked, material: Material, oneOfMany: boolean): Absence {
-  const { messages, evidence } = material;
+  const { messages, unsent, evidence } = material;
   if (oneOfMany && !messages.knows(asked.sender) && !uncoveredTime(asked, evidence))
     return undecidedAbsence(`the trace has no message of sender ${asked.sender}`);
   const absent = absenceOf(asked, messages, evidence);
-  return absent.verdict === 'never-sent' ? sentToNobody(asked, absent, material) : absent;
+  if (absent.verdict !== 'never-sent') return absent;
+  const nobody = sentToNobody(asked, absent, material);
+  return nobody.verdict === 'never-sent' ? perhapsRefused(asked, nobody, messages, unsent, evidence) : nobody;
 }

@@ -18,6 +18,7 @@ import { hintsOf } from './hints/index.js';
 import { Judge } from './judge.js';
 import type { Judgement } from './judgement.js';
 import { DEFAULT_FIELDS, type PayloadFields } from './payload.js';
+import { refusedSends } from './refused-sends.js';
 
 export interface Audit {
   readonly schema: 1;
@@ -35,7 +36,7 @@ export interface Audit {
 export function audit(trace: Trace, fields: PayloadFields = DEFAULT_FIELDS): Audit {
   const evidence = new Evidence(trace, fields);
   const judge = new Judge(evidence);
-  const judgements = judge.all();
+  const judgements: readonly Judgement[] = [...judge.all(), ...refusedSends(evidence)];
   const moments = momentsOf(judgements, evidence);
   const interrupted = interruptedPops(evidence, trace);
   return {

@@ -105,7 +105,7 @@ export function findingOf(
     group: evidence.groupOf(payload.recipients),
     recipients: payload.recipients ?? [],
     recipients_present: judgement.present ?? [],
-    member: judgement.member.length === 0 ? null : digestOf(judgement.member),
+    member: digestOf(judgement.member),
     excerpt: payload.excerpt,
     client_library: library,
     latency_us: evidence.latencyUs,

@@ -1,21 +1,24 @@
 /**
- * Messages that `send` gave up because the queue was full. They are never on the wire: `send` trims the queue, counts it, and raises ChannelFull
- * where the count has reached the capacity; what shows is a ZCOUNT with no ZADD after it. So these are judgements of a queue with no
- * member and no payload, one for each such count.
+ * Messages that their sender gave up before they were on the wire: judgements of a queue with no member and no payload.
  *
- * A pool may send the three commands over three connections. Each ZADD is paired with the count that came right before it on its connection,
- * if any; a count left over is a refusal only if no ZADD is left over that could be its own, and if its reply reached a
+ * `send` trims the queue, counts it, and raises ChannelFull where the count has reached the capacity; what shows is a ZCOUNT with no ZADD after it. A
+ * pool may send the three commands over three connections. Each ZADD is paired with the count that came right before it on its
+ * connection, if any; a count left over is a refusal only if no ZADD is left over that could be its own, and if its reply reached a
  * client that lived on: a connection cut right after the count looks the same and says nothing. The capacity is known where a
  * group_send names it for this queue; else only a limit that several counts agree on is one.
+ *
+ * And where Redis refuses the trim itself (out of memory it refuses every command in a MULTI; a replica refuses any write), neither
+ * `send` nor group_send goes on.
  */
 import { overCapacity } from './causes/over-capacity.js';
 import { receiverStalled, silence } from './causes/receiver-stalled.js';
+import { rejected } from './causes/rejected.js';
 import type { Evidence } from './evidence.js';
 import type { Enqueue, Mark, QueueHistory } from './journey.js';
 import type { Judgement } from './judgement.js';
 import { countWhile } from './moment.js';
 import { processOf } from './profiles/channel-layer.js';
-import type { Count, Trim } from './upkeep.js';
+import type { Count, RefusedTrim, Trim } from './upkeep.js';
 
 /** So long a client may take from one command of a send to the next. */
 const NEXT_COMMAND_WITHIN_US = 5_000_000;
@@ -28,10 +31,15 @@ export function refusedSends(evidence: Evidence): Judgement[] {
   return [...evidence.journeys.queues.values()].flatMap((queue) => {
     const { unfollowed, followed } = countsOf(queue);
     const limit = limitOf(queue, unfollowed, followed);
-    return unfollowed.flatMap((sight) => {
-      const verdict = verdictOn(sight, limit, queue, evidence);
-      return verdict ? [judgementOf(sight.count, queue, verdict)] : [];
-    });
+    return [
+      ...unfollowed.flatMap((sight) => {
+        const verdict = verdictOn(sight, limit, queue, evidence);
+        return verdict ? [judgementOf(sight.count, 'count', queue, verdict)] : [];
+      }),
+      ...queue.upkeep.flatMap((each) =>
+        each.does === 'refused-trim' ? [judgementOf(each, 'trim', queue, verdictOnRefused(each))] : [],
+      ),
+    ];
   });
 }
 
@@ -156,23 +164,30 @@ function verdictOn(
   };
 }
 
+function verdictOnRefused({ id, error }: RefusedTrim): Verdict {
+  return {
+    ...{ verdict: rejected.verdict, cause: rejected.id, alternatives: [] },
+    because: `Redis refused the first command of the send to this queue, its trim (operation ${id}): ${error}`,
+  };
+}
+
 const NO_PAYLOAD = { sender: null, count: null, channel: null, recipients: null, excerpt: null } as const;
 
-function judgementOf(count: Count, queue: QueueHistory, verdict: Verdict): Judgement {
+function judgementOf(mark: Mark, role: string, queue: QueueHistory, verdict: Verdict): Judgement {
   return {
     ...verdict,
     payload: NO_PAYLOAD,
     queue: queue.name,
     member: Buffer.alloc(0),
     story: [
-      'A message was to be sent to one channel of this queue; it is not on the wire, so its sender and count are not known.',
+      'A message was to be sent to this queue; it is not on the wire, so its sender and count are not known, nor whether its sender tried again.',
     ],
     consequences: [],
-    waypoints: [{ role: 'count', mark: count }],
+    waypoints: [{ role, mark }],
     cites: [],
     present: null,
     taker: null,
-    atUs: count.repliedUs ?? count.requestedUs,
+    atUs: mark.repliedUs ?? mark.requestedUs,
     process: processOf(queue.name),
   };
 }

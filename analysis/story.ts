@@ -6,8 +6,9 @@ import type { Journey } from './journey.js';
 import type { Payload } from './payload.js';
 import { seconds } from './question.js';
 
-/** A name for messages without sender and count: first 12 hex digits of the SHA-256 of the member. */
-export function digestOf(member: Buffer): string {
+/** A name for messages without sender and count: first 12 hex digits of the SHA-256 of the member. Null: it is not on the wire. */
+export function digestOf(member: Buffer): string | null {
+  if (member.length === 0) return null;
   return createHash('sha256').update(member).digest('hex').slice(0, 12);
 }
 

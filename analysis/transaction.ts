@@ -1,17 +1,17 @@
 /** MULTI … EXEC: what was queued in between runs at EXEC, and has its reply there. */
 import type { Reply, TraceOperation } from '../proxy/trace/trace.js';
 
-/** Pairs what was queued with the items of EXEC's reply; nothing where the transaction was not run. */
+/** Pairs what was queued with the items of EXEC's reply. What was refused when it was queued has its own reply; of an aborted transaction only that. */
 export function* executed(
   queued: readonly TraceOperation[],
   exec: TraceOperation,
 ): Generator<[TraceOperation, Reply | null]> {
   const { reply } = exec;
-  if (reply !== null && reply.kind !== 'array') return; // aborted: error, or nil after WATCH
+  const aborted = reply !== null && reply.kind !== 'array'; // an error, or nil after WATCH
   let item = 0;
   for (const operation of queued) {
-    if (operation.reply?.kind === 'error') continue; // refused when queued, so not run
-    yield [ranBy(exec, operation), reply?.items[item++] ?? null];
+    if (operation.reply?.kind === 'error') yield [operation, operation.reply];
+    else if (!aborted) yield [ranBy(exec, operation), reply?.items[item++] ?? null];
   }
 }
 

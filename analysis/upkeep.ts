@@ -36,7 +36,13 @@ export interface Removal extends Mark {
   readonly done: boolean | null;
 }
 
-export type QueueUpkeep = Trim | Count | Expire | Removal;
+/** A trim that Redis refused. */
+export interface RefusedTrim extends Mark {
+  readonly does: 'refused-trim';
+  readonly error: string;
+}
+
+export type QueueUpkeep = RefusedTrim | Trim | Count | Expire | Removal;
 
 /** What is kept of a queue here: a part of its history. */
 interface Queue {
@@ -112,6 +118,8 @@ function kept(upkeep: Exclude<Upkeep, { upkeep: 'remove' }>, operation: TraceOpe
   switch (upkeep.upkeep) {
     case 'trim':
       return { ...mark, does: 'trim', alone, upTo: upkeep.upTo, removed: upkeep.removed };
+    case 'refused-trim':
+      return { ...mark, does: 'refused-trim', error: upkeep.error };
     case 'count':
       return { ...mark, does: 'count', held: upkeep.held };
     case 'expire':

@@ -27,6 +27,8 @@ export interface PythonLayer extends Omit<ChannelLayer, 'check'> {
   readonly pid: number;
   /** The index of each name's host, of `hosts` many. */
   shards(names: readonly string[], hosts: number): Promise<readonly number[]>;
+  /** Ends the process as nothing can prevent: SIGKILL. */
+  kill(): Promise<void>;
 }
 
 /** What a call raised: the class of the exception, and its text. */
@@ -112,6 +114,10 @@ export async function startPythonLayer(
     groupSend: (group, message) => call('group_send', group, message) as Promise<void>,
     flush: () => call('flush') as Promise<void>,
     shards: (names, hosts) => call('shards', names, hosts) as Promise<readonly number[]>,
+    async kill() {
+      child.kill('SIGKILL');
+      await ended;
+    },
     async close() {
       child.stdin.end();
       child.kill('SIGTERM');

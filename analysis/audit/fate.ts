@@ -7,8 +7,8 @@ import type { Verdict } from '../verdict.js';
 export interface Fate {
   readonly sender: string | null;
   readonly count: number | null;
-  /** First 12 hex digits of the SHA-256 of the member. */
-  readonly member: string;
+  /** First 12 hex digits of the SHA-256 of the member. Null: it is not on the wire. */
+  readonly member: string | null;
   readonly queue: string;
   readonly verdict: Verdict;
   readonly cause: string | null;

@@ -133,6 +133,18 @@ describe('over-capacity of send', () => {
     expect(refused?.explanation).toContain('counted 2 in the queue, and no ZADD followed: its capacity is 2');
   });
 
+  it('asked about a count that no operation carries: it may be the one that was refused', () => {
+    const trace = full();
+    send(trace, 300, 5, 2);
+    send(trace, 400, 5, 1, message(4));
+    expect(analyze(trace, { ask: 'message', sender: 's', count: 3 }).findings).toMatchObject([
+      { verdict: 'indeterminate', alternatives: ['over-capacity', 'never-sent'] },
+    ]);
+    expect(analyze(trace, { ask: 'message', sender: 's', count: 9 }).findings).toMatchObject([
+      { verdict: 'never-sent' }, // sent after the refusal, if ever
+    ]);
+  });
+
   it('innocent twin: the connection is cut between ZCOUNT and ZADD', () => {
     const trace = full();
     send(trace, 300, 5, 2);

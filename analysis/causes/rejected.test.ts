@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Reply } from '../../proxy/trace/trace.js';
 import { integer, memberOf, QUEUE, type ScriptedTrace } from '../testing/scripted-trace.js';
-import { healthy, message, verdictOf } from '../testing/verdict-of.js';
+import { healthy, message, unsentOf, verdictOf } from '../testing/verdict-of.js';
 
 const error = (text: string): Reply => ({ kind: 'error', text });
 const OTHER = QUEUE.replace('0123', 'ffff');
@@ -90,6 +90,30 @@ describe('rejected', () => {
     script.request(1000, 1, args(), null, { noReply: true });
     script.request(1010, 5, args(), error('OOM command not allowed'));
     expect(verdictOf(script, 10)).toMatchObject({ verdict: 'indeterminate' });
+  });
+});
+
+describe('rejected before it was on the wire', () => {
+  const oom = error("OOM command not allowed when used memory > 'maxmemory'.");
+  const trim = ['ZREMRANGEBYSCORE', QUEUE, '0', '1'];
+
+  it('a group_send whose MULTI Redis refused, queue by queue', () => {
+    const script = trace();
+    script.transaction(1000, 1, [[trim, oom]], { abort: error('EXECABORT Transaction discarded') });
+    expect(unsentOf(script)).toMatchObject([{ verdict: 'rejected', cause: 'rejected', queue: QUEUE }]);
+    expect(unsentOf(script)[0]?.because).toContain('OOM');
+  });
+
+  it('a send whose trim a replica refused', () => {
+    const script = trace();
+    script.request(1000, 1, trim, error("READONLY You can't write against a read only replica."));
+    expect(unsentOf(script)).toMatchObject([{ verdict: 'rejected', cause: 'rejected' }]);
+  });
+
+  it('innocent twin: a MULTI that another command aborted, with this trim queued well', () => {
+    const script = trace();
+    script.transaction(1000, 1, [[trim, integer(0)]], { abort: error('EXECABORT Transaction discarded') });
+    expect(unsentOf(script)).toEqual([]);
   });
 });
 

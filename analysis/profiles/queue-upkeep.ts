@@ -25,6 +25,7 @@ export type Upkeep =
       /** How many went; null where the reply is not known. */
       readonly removed: number | null;
     }
+  | { readonly upkeep: 'refused-trim'; readonly queue: string; readonly error: string }
   | { readonly upkeep: 'count'; readonly queue: string; readonly held: number | null }
   | {
       readonly upkeep: 'expire';
@@ -59,10 +60,16 @@ export const UPKEEP_COMMANDS: readonly string[] = [
   'SELECT',
 ];
 
-/** What an operation does to a queue; null where nothing. `reply` as `stepOf` takes it. A refused command does nothing. */
+/**
+ * What an operation does to a queue; null where nothing. `reply` as `stepOf` takes it. A refused command does nothing; but the trim is the first
+ * that a send does to a queue, and one that Redis refuses ends the send.
+ */
 export function upkeepOf({ command, args }: TraceOperation, reply: Reply | null): Upkeep | null {
-  if (reply?.kind === 'error') return null;
   const queue = args[1] && nameOf(args[1]);
+  if (reply?.kind === 'error')
+    return command === 'ZREMRANGEBYSCORE' && queue
+      ? { upkeep: 'refused-trim', queue, error: reply.text }
+      : null;
   const n = numberOf(reply);
   switch (command) {
     case 'ZREMRANGEBYSCORE': {

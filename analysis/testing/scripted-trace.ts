@@ -107,20 +107,23 @@ export class ScriptedTrace implements Trace {
     return this.#operations.length;
   }
 
-  /** Commands in a MULTI, each with its item of EXEC's reply, all in one chunk. */
+  /** Commands in a MULTI, each with its item of EXEC's reply, all in one chunk; `abort`: EXEC's reply instead, and an error is its command's own. */
   transaction(
     atMs: number,
     connection: number,
     commands: readonly (readonly [args: readonly (string | Buffer)[], reply: Reply])[],
-    timing: Timing = {},
+    { abort, ...timing }: Timing & { readonly abort?: Reply } = {},
   ): void {
     const transaction = this.#operations.length + 1;
     const queued: Reply = { kind: 'simple', text: 'QUEUED' };
     this.request(atMs, connection, ['MULTI'], { kind: 'simple', text: 'OK' }, timing);
-    for (const [args] of commands)
-      this.request(atMs, connection, args, queued, { ...timing, pipelined: true });
+    for (const [args, reply] of commands)
+      this.request(atMs, connection, args, reply.kind === 'error' ? reply : queued, {
+        ...timing,
+        pipelined: true,
+      });
     const items = commands.map(([, reply]) => reply);
-    this.request(atMs, connection, ['EXEC'], array(...items), { ...timing, pipelined: true });
+    this.request(atMs, connection, ['EXEC'], abort ?? array(...items), { ...timing, pipelined: true });
     for (const operation of this.#operations.slice(transaction - 1))
       Object.assign(operation, { transaction });
   }
