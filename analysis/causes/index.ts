@@ -17,6 +17,7 @@ import { rejected } from './rejected.js';
 import { removedOutsideTrace } from './removed-outside-trace.js';
 import { replyDesync } from './reply-desync.js';
 import { sendUnconfirmed } from './send-unconfirmed.js';
+import { shardMismatch } from './shard-mismatch.js';
 import { strayPop } from './stray-pop.js';
 import { workerDuplicate } from './worker-duplicate.js';
 import { wrongProcess } from './wrong-process.js';
@@ -25,7 +26,7 @@ type Causes = { readonly [At in End['at']]: readonly Cause<Extract<End, { at: At
 
 export const CAUSES: Causes = {
   misplaced: [misrouted],
-  enqueue: [receiverStalled, overCapacity, rejected, sendUnconfirmed],
+  enqueue: [receiverStalled, overCapacity, rejected, sendUnconfirmed, shardMismatch],
   queue: [receiverStalled, queueExpired, messageExpired, removedOutsideTrace],
   pop: [replyDesync, strayPop, poppedThenDisconnected],
   unguarded: [listEraPop, lostAfterRedis],
