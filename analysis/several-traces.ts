@@ -136,6 +136,10 @@ export class SeveralTraces implements Trace {
     if (first && new Set(this.#hosts).size === 1) yield* this.#shifted(first.samples());
   }
 
+  snapshot<T>(read: () => T): T {
+    return this.traces.reduceRight<() => T>((inner, trace) => () => trace.snapshot(inner), read)();
+  }
+
   /** The statement's rows in each trace, with `trace` added. Times (columns in `_us`) are shifted; numbers are the trace's own. */
   *sql(statement: string): IterableIterator<Readonly<Record<string, unknown>>> {
     for (const [at, trace] of this.traces.entries())

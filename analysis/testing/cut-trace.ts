@@ -118,6 +118,9 @@ export class CutTrace implements Trace {
   samples(): IterableIterator<TraceSample> {
     return this.#whole.samples();
   }
+  snapshot<T>(read: () => T): T {
+    return this.#whole.snapshot(read);
+  }
   sql(statement: string): IterableIterator<Readonly<Record<string, unknown>>> {
     return this.#whole.sql(statement);
   }
