@@ -265,7 +265,7 @@ function inQueue(journey: Journey, sinceUs: number, queue: QueueHistory, evidenc
       'removed-outside-trace',
     ]);
   // A general channel has no process: whoever works next takes what waits.
-  const reader = isProcessQueue(queue.name) ? evidence.readers.gone(queue) : null;
+  const reader = isProcessQueue(queue.key) ? evidence.readers.gone(queue) : null;
   if (reader && (gone === null || gone.mark.requestedUs > reader.sinceUs))
     return {
       at: 'left',
