@@ -1,6 +1,7 @@
 /** What a report says of the trace that it was made from. */
 import type { Trace } from '../proxy/trace/trace.js';
 import type { Evidence } from './evidence.js';
+import { SeveralTraces } from './several-traces.js';
 
 export interface AboutTrace {
   readonly path: string;
@@ -16,18 +17,33 @@ export interface AboutTrace {
   readonly live: boolean;
   /** False where it ended abruptly, or is live. */
   readonly end_marker: boolean;
+  /** Where several traces were read as one: each of them. */
+  readonly of?: readonly {
+    readonly path: string;
+    readonly started_at: string;
+    readonly operations: number;
+  }[];
 }
 
 export function aboutTrace(trace: Trace, { holes }: Evidence): AboutTrace {
   const redacted = holes.filter(({ reason }) => reason === 'redacted').length;
   return {
     path: trace.path,
-    started_at: new Date(trace.startedUnixUs / 1000).toISOString(),
+    started_at: startOf(trace),
     duration_us: trace.watermarkUs,
     operations: trace.operationCount(),
     holes: holes.length - redacted,
     redacted,
     live: trace.live,
     end_marker: trace.endMarker,
+    ...(trace instanceof SeveralTraces ? { of: trace.traces.map(partOf) } : {}),
   };
+}
+
+function startOf(trace: Trace): string {
+  return new Date(trace.startedUnixUs / 1000).toISOString();
+}
+
+function partOf(trace: Trace) {
+  return { path: trace.path, started_at: startOf(trace), operations: trace.operationCount() };
 }

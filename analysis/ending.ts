@@ -14,6 +14,7 @@ import type { Enqueue, Journey, Mark, QueueHistory } from './journey.js';
 import { misplacedBy } from './misplaced.js';
 import { seconds } from './moment.js';
 import { isProcessQueue } from './profiles/channel-layer.js';
+import { mayBeOnTheWrongHost } from './shards.js';
 import { type ShownGone, shownGone } from './shown-gone.js';
 
 /** A second copy of what its recipients got already, in the place of the one for somebody else. */
@@ -22,7 +23,7 @@ export interface EndMisplaced {
   readonly enqueue: Enqueue;
 }
 
-/** Redis is not known to have put it into its queue. */
+/** Redis is not known to have put it into its queue, or put it where its process may never look. */
 export interface EndAtEnqueue {
   readonly at: 'enqueue';
   /** The last attempt. */
@@ -111,34 +112,64 @@ export function endingOf(journey: Journey, evidence: Evidence): Ending {
   const accepted = journey.enqueues.find(
     (enqueue) => enqueue.acceptance === 'accepted' || evidence.fullQueues.of(enqueue)?.was === 'not-full',
   );
+  if (accepted && mayBeOnTheWrongHost(journey, queue)) return sentToItsProcess(journey, accepted, evidence);
   if (accepted) return inQueue(journey, accepted.repliedUs ?? accepted.requestedUs, queue, evidence);
   const enqueue = journey.enqueues.at(-1);
   return enqueue ? { at: 'enqueue', enqueue } : undecided('no enqueue of it is in the trace');
+}
+
+/** Accepted, but perhaps on a host where its process never looks. */
+function sentToItsProcess(journey: Journey, enqueue: Enqueue, evidence: Evidence): Ending {
+  const sentUs = enqueue.repliedUs ?? enqueue.requestedUs;
+  const [hole] = evidence.holesHidingWhoIsThere(journey, sentUs);
+  if (hole) return undecided(`sent, but who was there is not known: ${holeText(hole)}`);
+  return evidence.presentFor(journey, sentUs)?.length === 0
+    ? { at: 'left', why: 'the one it was for had left before it was sent' }
+    : { at: 'enqueue', enqueue };
 }
 
 function afterPop(journey: Journey, pop: Mark, queue: QueueHistory, evidence: Evidence): Ending {
   const poppedUs = pop.repliedUs ?? pop.requestedUs;
   const backup = journey.backups.find((mark) => mark.id === pop.id || mark.requestedUs >= poppedUs);
   if (!backup) return withoutBackup(journey, pop, queue, evidence);
-  const acknowledgement =
-    // By its reply: one that took the message may have been asked for just before, by another reader of the queue.
-    journey.acknowledgements.find((mark) => (mark.repliedUs ?? mark.requestedUs) >= backup.requestedUs) ??
-    queue.openAcknowledgements.find((mark) => mark.requestedUs >= backup.requestedUs);
-  if (acknowledgement) {
-    if (evidence.present(journey.payload.recipients, pop.requestedUs)?.length === 0)
-      return { at: 'left', why: 'everyone it was for had left before it was popped' };
-    return { at: 'acknowledge', pops: journey.pops, backup, acknowledgement };
+  // By its reply: one that took the message may have been asked for just before, by another reader of the queue.
+  const acknowledgement = journey.acknowledgements.find(
+    (mark) => (mark.repliedUs ?? mark.requestedUs) >= backup.requestedUs,
+  );
+  if (acknowledgement) return acknowledged(journey, { pop, backup, acknowledgement }, evidence);
+  const open = queue.openAcknowledgements.find((mark) => mark.requestedUs >= backup.requestedUs);
+  if (open) {
+    const [hole] = evidence.holesHiding(queue.name, { fromUs: backup.requestedUs, toUs: evidence.endUs });
+    // Its reply may be in the hole, and may have named another.
+    if (hole) return undecided(`popped and backed up, then ${holeText(hole)}`);
+    return acknowledged(journey, { pop, backup, acknowledgement: open }, evidence);
   }
   const restore = queue.restores.find((mark) => mark.requestedUs >= backup.requestedUs);
   if (restore) return inQueue(journey, restore.repliedUs ?? restore.requestedUs, queue, evidence);
   const [hole] = evidence.holesHiding(queue.name, { fromUs: poppedUs, toUs: evidence.endUs });
   if (hole) return undecided(`popped and backed up, then ${holeText(hole)}`);
-  if (evidence.present(journey.payload.recipients, evidence.endUs)?.length === 0)
+  if (evidence.presentFor(journey, evidence.endUs)?.length === 0)
     return {
       at: 'left',
       why: 'it was popped and backed up, and everyone it was for left before it was acknowledged',
     };
   return { at: 'backup', pop, backup };
+}
+
+function acknowledged(
+  journey: Journey,
+  { pop, backup, acknowledgement }: { pop: Mark; backup: Mark; acknowledgement: Mark },
+  evidence: Evidence,
+): Ending {
+  const [hole] = evidence.holesHidingWhoIsThere(journey, pop.requestedUs);
+  if (hole)
+    return undecided(
+      `popped, backed up and acknowledged, but who was still there is not known: ${holeText(hole)}`,
+      ['delivered', 'recipients-left'],
+    );
+  if (evidence.presentFor(journey, pop.requestedUs)?.length === 0)
+    return { at: 'left', why: 'everyone it was for had left before it was popped' };
+  return { at: 'acknowledge', pops: journey.pops, backup, acknowledgement };
 }
 
 function withoutBackup(journey: Journey, pop: Mark, queue: QueueHistory, evidence: Evidence): Ending {
@@ -153,7 +184,14 @@ function withoutBackup(journey: Journey, pop: Mark, queue: QueueHistory, evidenc
       at: 'unfinished',
       why: 'it was popped; the trace ends before the next receive step of its queue',
     };
-  const present = evidence.present(journey.payload.recipients, next.requestedUs);
+  const [hidden] = evidence.holesHidingWhoIsThere(journey, next.requestedUs);
+  if (hidden)
+    return undecided(
+      `popped, and no backup seen, but who was still there is not known: ${holeText(hidden)}`,
+      ['lost', 'recipients-left'],
+      next,
+    );
+  const present = evidence.presentFor(journey, next.requestedUs);
   if (present?.length === 0)
     return { at: 'left', why: 'everyone it was for had left by the time it was popped' };
   const doubt = backupDoubt(journey, queue);
@@ -209,7 +247,10 @@ function backupDoubt(journey: Journey, queue: QueueHistory): string | null {
 }
 
 function inQueue(journey: Journey, sinceUs: number, queue: QueueHistory, evidence: Evidence): Ending {
-  const [hole] = evidence.holesHiding(queue.name, { fromUs: sinceUs, toUs: evidence.endUs });
+  const [enqueue] = journey.enqueues;
+  if (!enqueue) return undecided('put back into its queue, but no enqueue of it is in the trace');
+  // From its enqueue on, also where it was put back later: what came after it in the queue shows whether it is still there.
+  const [hole] = evidence.holesHiding(queue.name, { fromUs: enqueue.requestedUs, toUs: evidence.endUs });
   if (hole)
     return undecided(`in its queue, and not popped as far as is known, but ${holeText(hole)}`, [
       'in-flight',
@@ -224,7 +265,7 @@ function inQueue(journey: Journey, sinceUs: number, queue: QueueHistory, evidenc
       'removed-outside-trace',
     ]);
   // A general channel has no process: whoever works next takes what waits.
-  const reader = isProcessQueue(queue.name) ? evidence.readers.gone(queue) : null;
+  const reader = isProcessQueue(queue.key) ? evidence.readers.gone(queue) : null;
   if (reader && (gone === null || gone.mark.requestedUs > reader.sinceUs))
     return {
       at: 'left',
@@ -242,7 +283,8 @@ function undecided(
 }
 
 export function holeText(hole: TraceHole): string {
-  const where = hole.connection === null ? 'the whole trace' : `connection ${hole.connection}`;
+  const where =
+    hole.connection === null ? `the whole ${hole.trace ?? 'trace'}` : `connection ${hole.connection}`;
   const until = hole.toUs === null ? 'to its end' : `to +${(hole.toUs / 1e6).toFixed(6)}s`;
   return `${where} has a hole there (${hole.reason}, from +${(hole.fromUs / 1e6).toFixed(6)}s ${until})`;
 }

@@ -5,7 +5,7 @@
 import type { Trace, TraceConnection, TraceHole, TraceOperation } from '../proxy/trace/trace.js';
 import { Departures } from './departures.js';
 import { FullQueues } from './fullness.js';
-import { type Journeys, type QueueHistory, readJourneys } from './journey.js';
+import { type Enqueue, type Journey, type Journeys, type QueueHistory, readJourneys } from './journey.js';
 import { type Beat, type Episode, outOfStepEpisodes } from './out-of-step.js';
 import { DEFAULT_FIELDS, type PayloadFields } from './payload.js';
 import { stepOf } from './profiles/channel-layer.js';
@@ -14,6 +14,7 @@ import { Readers } from './readers.js';
 import { ReceiveLoops } from './receive-loops.js';
 import { RedisSamples } from './redis-samples.js';
 import { RollCalls } from './roll-calls.js';
+import { NOT_YET_RECORDED, SeveralTraces } from './several-traces.js';
 
 export interface Span {
   readonly fromUs: number;
@@ -26,7 +27,11 @@ export interface Conduct {
   readonly episodes: readonly Episode[];
 }
 
+/** Between ZRANGE and the script of one group_send. */
+const READ_MEMBERS_WITHIN_US = 1_000_000;
+
 export class Evidence {
+  readonly trace: Trace;
   readonly journeys: Journeys;
   /** What each queue can have held, and when. */
   readonly models: QueueModels;
@@ -43,13 +48,12 @@ export class Evidence {
   readonly endUs: number;
   /** What the recorder added each way, microseconds. */
   readonly latencyUs: number;
-  readonly #trace: Trace;
   readonly #conduct = new Map<number, Conduct>();
   readonly #loops = new Map<QueueHistory, ReceiveLoops>();
   #rollCalls: RollCalls | undefined;
 
   constructor(trace: Trace, fields: PayloadFields = DEFAULT_FIELDS) {
-    this.#trace = trace;
+    this.trace = trace;
     this.journeys = readJourneys(trace, fields);
     this.connections = new Map([...trace.connections()].map((connection) => [connection.id, connection]));
     this.holes = [...trace.holes()];
@@ -69,7 +73,7 @@ export class Evidence {
   conduct(connection: number, lostPops: ReadonlySet<number>): Conduct {
     let conduct = this.#conduct.get(connection);
     if (!conduct) {
-      const beats = [...this.#trace.operations({ connection })]
+      const beats = [...this.trace.operations({ connection })]
         .sort((a, b) => a.sequence - b.sequence)
         .map((operation) => beatOf(operation, lostPops));
       conduct = { beats, episodes: outOfStepEpisodes(beats) };
@@ -90,7 +94,7 @@ export class Evidence {
 
   /** Who was asked into each group_send. Read from the trace when first asked for: few questions need it. */
   get rollCalls(): RollCalls {
-    this.#rollCalls ??= new RollCalls(this.#trace, this.journeys.journeys);
+    this.#rollCalls ??= new RollCalls(this.trace, this.journeys.journeys);
     return this.#rollCalls;
   }
 
@@ -102,24 +106,74 @@ export class Evidence {
       // Where only Redis' bytes are missing, the requests are all there: that connection hides nothing of queues it never names.
       if (hole.direction === 'redis' && hole.connection !== null)
         return this.journeys.connectionsOf.get(queue)?.has(hole.connection) ?? false;
-      return true;
+      return this.#onTheHostOf(queue, hole);
     });
   }
 
-  /** Had this channel left every group that it is known to have been in? A channel in no known group has not left. */
-  hasLeft(channel: string, atUs: number): boolean {
+  /** Of several hosts, another's operations are not this queue's. */
+  #onTheHostOf(queue: string, hole: TraceHole): boolean {
+    const traces = this.trace;
+    if (!(traces instanceof SeveralTraces)) return true;
+    const [connection] = this.journeys.connectionsOf.get(queue) ?? [];
+    return connection === undefined || traces.hostOf(connection) === traces.hostOf(hole.id);
+  }
+
+  /**
+   * Holes that could hide that somebody it is for came or went before a moment. A group_send has read who is a member
+   * (ZRANGE) before it sent; of a message that was sent otherwise, what was last seen of each recipient is all that is known.
+   */
+  holesHidingWhoIsThere({ enqueues, payload }: Journey, atUs: number): TraceHole[] {
+    const { recipients } = payload;
+    if (recipients === null) return [];
+    const enqueue = enqueues.at(-1);
+    if (enqueue?.by !== 'group_send')
+      return this.#requestsHidden(Math.min(...recipients.map((each) => this.#lastSeenUs(each, atUs))), atUs);
+    return this.#requestsHidden(memberSinceUs(enqueue), atUs);
+  }
+
+  /** The requests say who comes and goes. A group is on one host: where its leaves are not yet recorded, its joins are not either. */
+  #requestsHidden(fromUs: number, toUs: number): TraceHole[] {
+    return this.holes.filter(
+      ({ reason, direction, ...hole }) =>
+        reason !== 'redacted' &&
+        reason !== NOT_YET_RECORDED &&
+        direction !== 'redis' &&
+        hole.fromUs <= toUs &&
+        (hole.toUs ?? toUs) >= fromUs,
+    );
+  }
+
+  #lastSeenUs(channel: string, atUs: number): number {
+    const memberships = this.journeys.memberships.get(channel) ?? [];
+    return memberships.findLast((membership) => membership.atUs <= atUs)?.atUs ?? 0;
+  }
+
+  /**
+   * Had this channel left every group that it is known to have been in? A channel in no known group has not left. `sinceUs`: it
+   * was a member then, whatever came before.
+   */
+  hasLeft(channel: string, atUs: number, sinceUs = 0): boolean {
     const groups = new Map<string, boolean>();
     for (const group of this.journeys.seenIn.get(channel) ?? []) groups.set(group, true);
     for (const membership of this.journeys.memberships.get(channel) ?? []) {
       if (membership.atUs > atUs) break;
+      if ((membership.mark.repliedUs ?? atUs) < sinceUs) continue;
       groups.set(membership.group, membership.joined);
     }
     return groups.size > 0 && ![...groups.values()].includes(true);
   }
 
   /** Those of the recipients who were still there. Null: the message does not say who it was for. */
-  present(recipients: readonly string[] | null, atUs: number): readonly string[] | null {
-    return recipients?.filter((channel) => !this.hasLeft(channel, atUs)) ?? null;
+  present(recipients: readonly string[] | null, atUs: number, sinceUs = 0): readonly string[] | null {
+    return recipients?.filter((channel) => !this.hasLeft(channel, atUs, sinceUs)) ?? null;
+  }
+
+  /** The same of a message, whose group_send had read who is a member: who had left before that was back. */
+  presentFor({ enqueues, payload: { recipients } }: Journey, atUs: number): readonly string[] | null {
+    const present = this.present(recipients, atUs);
+    const enqueue = enqueues.at(-1);
+    if (!recipients || present?.length === recipients.length || enqueue?.by !== 'group_send') return present;
+    return this.present(recipients, atUs, memberSinceUs(enqueue));
   }
 
   /** The group by whose membership the recipients were chosen: the one that all of them were seen in. */
@@ -141,6 +195,11 @@ export class Evidence {
     if (!known?.libraryName) return null;
     return known.libraryVersion ? `${known.libraryName} ${known.libraryVersion}` : known.libraryName;
   }
+}
+
+/** Since when the recipients of a group_send are known to have been members. */
+function memberSinceUs({ membersReadUs, requestedUs }: Enqueue): number {
+  return membersReadUs ?? requestedUs - READ_MEMBERS_WITHIN_US;
 }
 
 function beatOf(operation: TraceOperation, lostPops: ReadonlySet<number>): Beat {

@@ -8,6 +8,7 @@ import { neverSent } from './causes/never-sent.js';
 import type { Evidence } from './evidence.js';
 import { type Mark, markOf } from './journey.js';
 import type { Judgement } from './judgement.js';
+import { eventAtHome, operationAtHome, proseAtHome, redisKey } from './origins.js';
 import type { Absence, Asked } from './question.js';
 import { digestOf } from './story.js';
 import type { Verdict } from './verdict.js';
@@ -27,6 +28,8 @@ export interface FindingOperation {
   readonly replied_us: number | null;
   /** Commands that the script of this operation runs, by its shape: implied, not seen. */
   readonly implied?: readonly string[];
+  /** Of several traces: the one that has this operation, under this id and connection. Times are since the earliest one's start. */
+  readonly trace?: string;
 }
 
 /** The end of the connection that took the message. */
@@ -39,6 +42,8 @@ export interface FindingEvent {
   readonly how: string;
   /** Microseconds since the trace's start. */
   readonly at_us: number;
+  /** Of several traces: the one that has this connection. */
+  readonly trace?: string;
 }
 
 /** The verdict on one message in one queue. */
@@ -101,7 +106,7 @@ export function findingOf(
     reported_by: asked?.reportedBy ?? [],
     verdict,
     cause,
-    queue: judgement.queue,
+    queue: redisKey(judgement.queue, evidence),
     group: evidence.groupOf(payload.recipients),
     recipients: payload.recipients ?? [],
     recipients_present: judgement.present ?? [],
@@ -109,19 +114,22 @@ export function findingOf(
     excerpt: payload.excerpt,
     client_library: library,
     latency_us: evidence.latencyUs,
-    explanation: [
-      ...judgement.story,
-      `${capital(judgement.because)}.`,
-      ...judgement.consequences,
-      ...(meaning ? [meaning.meaning] : []),
-      ...notes,
-      ...(taker === null ? [] : [libraryStory(taker, library)]),
-      latencyStory(evidence.latencyUs),
-    ].join(' '),
+    explanation: proseAtHome(
+      [
+        ...judgement.story,
+        `${capital(judgement.because)}.`,
+        ...judgement.consequences,
+        ...(meaning ? [meaning.meaning] : []),
+        ...notes,
+        ...(taker === null ? [] : [libraryStory(taker, library)]),
+        latencyStory(evidence.latencyUs),
+      ].join(' '),
+      evidence,
+    ),
     advice: meaning?.advice ?? (verdict === 'indeterminate' ? UNDECIDED_ADVICE : NOTHING_TO_DO),
     alternatives: judgement.alternatives,
-    operations: operationsOf(judgement, trace),
-    events: taker === null ? [] : eventsOf(taker, evidence),
+    operations: operationsOf(judgement, trace).map((operation) => operationAtHome(operation, evidence)),
+    events: taker === null ? [] : eventsOf(taker, evidence).map((event) => eventAtHome(event, evidence)),
   };
 }
 
@@ -143,13 +151,18 @@ export function absentFinding(asked: Asked, absence: Absence, evidence: Evidence
     excerpt: null,
     client_library: null,
     latency_us: evidence.latencyUs,
-    explanation: [
-      `${capital(absence.because)}.`,
-      ...(meaning && meaning !== neverSent ? [meaning.meaning, latencyStory(evidence.latencyUs)] : []),
-    ].join(' '),
+    explanation: proseAtHome(
+      [
+        `${capital(absence.because)}.`,
+        ...(meaning && meaning !== neverSent ? [meaning.meaning, latencyStory(evidence.latencyUs)] : []),
+      ].join(' '),
+      evidence,
+    ),
     advice: meaning?.advice ?? (absence.verdict === 'indeterminate' ? UNDECIDED_ADVICE : NOTHING_TO_DO),
     alternatives: absence.alternatives ?? [],
-    operations: operationsOf({ waypoints: [], cites: absence.cites ?? [] }, trace),
+    operations: operationsOf({ waypoints: [], cites: absence.cites ?? [] }, trace).map((operation) =>
+      operationAtHome(operation, evidence),
+    ),
     events: [],
   };
 }
@@ -169,7 +182,7 @@ function operationsOf(
     if (!operation) continue;
     found.set(id, operationOf(role, markOf(operation, key ?? firstKey(operation.args))));
   }
-  return [...found.values()].sort((a, b) => a.id - b.id);
+  return [...found.values()].sort((a, b) => a.requested_us - b.requested_us || a.id - b.id);
 }
 
 /** An operation as a report cites it. */

@@ -7,6 +7,7 @@ import type { Reply, Trace, TraceOperation } from '../proxy/trace/trace.js';
 import { type Acceptance, acceptanceOf } from './acceptance.js';
 import { type Mark, markOf } from './mark.js';
 import { DEFAULT_FIELDS, type Payload, type PayloadFields, readPayload } from './payload.js';
+import { QueuePlaces } from './places.js';
 import { COMMANDS, isProcessQueue, type Step, stepOf } from './profiles/channel-layer.js';
 import { UPKEEP_COMMANDS } from './profiles/queue-upkeep.js';
 import { executed } from './transaction.js';
@@ -21,6 +22,8 @@ export interface Enqueue extends Mark {
   readonly error: string | null;
   /** Position in the queue: the sender's clock, in seconds. */
   readonly score: number;
+  /** Since when its recipients are known to have been members: the ZRANGE that showed them last; null where none did. */
+  readonly membersReadUs: number | null;
   /** Seconds that the script lets the queue live; null where it was not said. */
   readonly expiry: number | null;
   /** The queue's capacity as the script was told; null for a plain ZADD. */
@@ -45,6 +48,8 @@ export interface Journey {
 /** What happened to one queue, in the order of requests. */
 export interface QueueHistory {
   readonly name: string;
+  /** Its Redis key. The name says more where several hosts have that key. */
+  readonly key: string;
   /** Every step of receiving: polls and restores. */
   readonly receives: Mark[];
   readonly restores: Mark[];
@@ -86,7 +91,7 @@ export function readJourneys(
   trace: Pick<Trace, 'operations'>,
   fields: PayloadFields = DEFAULT_FIELDS,
 ): Journeys {
-  const builder = new JourneyBuilder(fields);
+  const builder = new JourneyBuilder(fields, new QueuePlaces(trace));
   /** Operations queued under a MULTI wait for their EXEC. */
   const queued = new Map<number, TraceOperation[]>();
   for (const operation of trace.operations({ commands: [...COMMANDS, ...UPKEEP_COMMANDS] })) {
@@ -108,23 +113,33 @@ export function readJourneys(
 
 class JourneyBuilder {
   readonly #fields: PayloadFields;
+  readonly #places: QueuePlaces;
   readonly #journeys = new Map<string, Journey>();
   readonly #queues = new Map<string, QueueHistory>();
   readonly #memberships = new Map<string, Membership[]>();
   readonly #seenIn = new Map<string, Set<string>>();
+  /** Per channel, when a ZRANGE last showed it as a member. */
+  readonly #shownUs = new Map<string, number>();
   readonly #connectionsOf = new Map<string, Set<number>>();
-  readonly #upkeep = new UpkeepReader(this.#queues, (name, operation) => this.#queue(name, operation));
+  readonly #upkeep: UpkeepReader;
 
-  constructor(fields: PayloadFields) {
+  constructor(fields: PayloadFields, places: QueuePlaces) {
     this.#fields = fields;
+    this.#places = places;
+    this.#upkeep = new UpkeepReader(
+      this.#queues,
+      (key, operation) => this.#queue(places.nameOf(key, operation.connection), operation),
+      (connection) => places.hostOf(connection),
+    );
   }
 
   add(operation: TraceOperation, reply: Reply | null): void {
-    const step = stepOf(operation, reply);
-    if (step === null) {
+    const meant = stepOf(operation, reply);
+    if (meant === null) {
       this.#upkeep.add(operation, reply);
       return;
     }
+    const step = this.#places.placed(meant, operation.connection);
     switch (step.step) {
       case 'enqueue':
         this.#enqueued(operation, reply, step);
@@ -171,6 +186,7 @@ class JourneyBuilder {
       }
       case 'members':
         for (const channel of step.channels) {
+          this.#shownUs.set(channel, operation.requestedUs);
           const groups = this.#seenIn.get(channel);
           if (groups) groups.add(step.group);
           else this.#seenIn.set(channel, new Set([step.group]));
@@ -183,16 +199,23 @@ class JourneyBuilder {
     const full = step.by === 'group_send' && reply?.kind === 'integer' ? Number(reply.value) : null;
     for (const { queue, member, capacity } of step.deliveries) {
       this.#queue(queue, operation);
-      this.#journey(queue, member).enqueues.push({
+      const journey = this.#journey(queue, member);
+      journey.enqueues.push({
         ...markOf(operation, queue),
         by: step.by,
         acceptance,
         error: reply?.kind === 'error' ? reply.text : null,
         score: step.score,
+        membersReadUs: step.by === 'group_send' ? this.#readUs(journey.payload.recipients) : null,
         expiry: step.expiry,
         ...{ capacity, full },
       });
     }
+  }
+
+  #readUs(recipients: readonly string[] | null): number | null {
+    const shown = (recipients ?? []).map((channel) => this.#shownUs.get(channel) ?? null);
+    return shown.includes(null) || shown.length === 0 ? null : Math.min(...(shown as number[]));
   }
 
   #polled(operation: TraceOperation, reply: Reply | null, step: Extract<Step, { step: 'poll' }>): void {
@@ -227,7 +250,7 @@ class JourneyBuilder {
     if (!queue) {
       queue = {
         ...{ name, receives: [], restores: [], emptyPolls: [], openPolls: [], pollUs: 0, upkeep: [] },
-        ...{ openAcknowledgements: [], acknowledgements: [], journeys: [] },
+        ...{ key: this.#places.keyOf(name), openAcknowledgements: [], acknowledgements: [], journeys: [] },
       };
       this.#queues.set(name, queue);
       this.#connectionsOf.set(name, new Set());
@@ -261,7 +284,7 @@ class JourneyBuilder {
     // Sorted sets and BZPOPMIN serve other applications too: a queue is the layer's by its name, or, where it is a general channel, by
     // being received as the layer receives: polled, and put back from its backup or backed up.
     for (const [name, queue] of this.#queues)
-      if (!isProcessQueue(name) && !isReceivedByLayer(queue)) this.#queues.delete(name);
+      if (!isProcessQueue(queue.key) && !isReceivedByLayer(queue)) this.#queues.delete(name);
     const journeys = [...this.#journeys.values()].filter((journey) => this.#queues.has(journey.queue));
     for (const journey of journeys)
       journey.pops.sort((a, b) => (a.repliedUs ?? 0) - (b.repliedUs ?? 0) || a.id - b.id);

@@ -2,7 +2,16 @@ import { describe, expect, it } from 'vitest';
 import { analyze } from './analyze.js';
 import { Evidence } from './evidence.js';
 import { Judge } from './judge.js';
-import { GROUP, integer, memberOf, PROCESS, QUEUE, ScriptedTrace } from './testing/scripted-trace.js';
+import {
+  array,
+  bulk,
+  GROUP,
+  integer,
+  memberOf,
+  PROCESS,
+  QUEUE,
+  ScriptedTrace,
+} from './testing/scripted-trace.js';
 
 const ANNA = `${PROCESS}anna`;
 const BERT = `${PROCESS}bert`;
@@ -207,6 +216,8 @@ describe('not lost', () => {
 describe('the evidence does not decide', () => {
   const closed = () => {
     const trace = popped(healthy());
+    trace.request(999, 1, ['ZRANGE', GROUP, '0', '-1'], array(bulk(ANNA), bulk(BERT)));
+    trace.connect(1004, 3);
     trace.disconnect(1015, 3);
     return trace;
   };

@@ -5,11 +5,11 @@
 import type { Case, Cause, PopConduct } from './causes/cause.js';
 import { decide, plain, type Sentence } from './causes/decide.js';
 import { CAUSES } from './causes/index.js';
-import { type End, type EndAtPop, type Ending, endingOf } from './ending.js';
+import { type End, type EndAtPop, type Ending, endingOf, holeText } from './ending.js';
 import type { Conduct, Evidence } from './evidence.js';
 import type { Journey, Mark } from './journey.js';
 import type { Judgement, Waypoint } from './judgement.js';
-import { episodeOf } from './out-of-step.js';
+import { episodeOf, everOverlaps, inStepUs } from './out-of-step.js';
 import { processOf } from './profiles/channel-layer.js';
 import { consequencesOf, storyOf } from './story.js';
 
@@ -56,7 +56,7 @@ export class Judge {
       story: storyOf(journey, evidence),
       consequences: consequencesOf(journey, ending),
       waypoints: waypointsOf(journey, ending, evidence),
-      present: ending.at === 'pop' ? ending.present : evidence.present(payload.recipients, atUs),
+      present: ending.at === 'pop' ? ending.present : evidence.presentFor(journey, atUs),
       taker: pop?.connection ?? null,
       process: processOf(queue),
     };
@@ -84,6 +84,7 @@ export class Judge {
         return this.#cause(CAUSES.queue, journey, ending, missed) ?? this.#stillInQueue(journey, ending);
       case 'pop':
         return (
+          this.#conductHidden(journey, ending) ??
           this.#cause(CAUSES.pop, journey, ending, missed) ??
           plain(
             'indeterminate',
@@ -108,13 +109,43 @@ export class Judge {
     }
   }
 
+  /** A hole that could hide when the connection fell out of step, so which of its causes took the message. */
+  #conductHidden({ queue }: Journey, { pop, next }: EndAtPop): Sentence | null {
+    const evidence = this.#evidence;
+    const { beats } = evidence.conduct(pop.connection, this.#lostPops);
+    const overlaps = everOverlaps(beats);
+    const openedUs = evidence.connections.get(pop.connection)?.openedUs ?? 0;
+    const fromUs = overlaps ? 0 : Math.max(openedUs, inStepUs(beats, pop.id));
+    const toUs = Math.max(next.repliedUs ?? next.requestedUs, pop.flushedUs ?? 0);
+    const hole = evidence
+      .holesHiding(queue, { fromUs, toUs })
+      .find(({ connection }) => overlaps || connection === null || connection === pop.connection);
+    if (!hole) return null;
+    return {
+      ...plain(
+        'indeterminate',
+        `it was popped and never backed up, but how connection ${pop.connection} was used until then is not all known: ${holeText(hole)}`,
+      ),
+      alternatives: CAUSES.pop.map(({ id }) => id),
+    };
+  }
+
   #stillInQueue(journey: Journey, { gone }: Extract<Ending, { at: 'queue' }>): Sentence {
+    const [hole] = this.#evidence.holesHidingWhoIsThere(journey, this.#evidence.endUs);
     if (gone)
       return {
         ...plain('indeterminate', `${gone.why}: it was removed, or it expired`),
         alternatives: ['queue-expired', 'message-expired', 'removed-outside-trace'],
       };
-    return this.#evidence.present(journey.payload.recipients, this.#evidence.endUs)?.length === 0
+    if (hole)
+      return {
+        ...plain(
+          'indeterminate',
+          `it was never popped, and who was still there is not known: ${holeText(hole)}`,
+        ),
+        alternatives: ['in-flight', 'recipients-left'],
+      };
+    return this.#evidence.presentFor(journey, this.#evidence.endUs)?.length === 0
       ? plain('recipients-left', 'it was never popped, and everyone it was for had left when the trace ended')
       : plain('in-flight', 'it was in its queue when the trace ended');
   }

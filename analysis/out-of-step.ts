@@ -44,22 +44,19 @@ const HANDSHAKE = new Set(['HELLO', 'AUTH', 'CLIENT', 'SELECT']);
 
 export function outOfStepEpisodes(beats: readonly Beat[]): Episode[] {
   const episodes: Episode[] = [];
-  let owed: Beat[] = [];
   /** Since the last matching cycle: pops, overlaps, and the first pop whose reply was owed to a later request. */
   let overlapped: { overlapId: number; owedId: number } | null = null;
   let start: Episode | null = null;
   let lost = false;
 
   const cyclePops = matchingCycles(beats);
-  for (const beat of beats) {
-    owed = owed.filter((earlier) => earlier.flushedUs === null || earlier.flushedUs > beat.requestedUs);
-    const counted = owed.find((earlier) => !HANDSHAKE.has(earlier.command));
-    if (counted && !beat.pipelined && !beat.inTransaction && !HANDSHAKE.has(beat.command)) {
+  for (const { beat, owed } of withOwed(beats)) {
+    const counted = overlapOf(beat, owed);
+    if (counted) {
       overlapped ??= { overlapId: beat.id, owedId: counted.id };
       const pop = owed.find((earlier) => earlier.receive?.step === 'pop');
       if (pop && !start) start = { firstId: pop.id, endId: null, overlapId: beat.id, owedId: pop.id };
     }
-    if (beat.answered) owed.push(beat);
     if (beat.receive?.step === 'pop' && beat.receive.lost) lost = true;
 
     if (!cyclePops.has(beat.id)) continue;
@@ -72,6 +69,33 @@ export function outOfStepEpisodes(beats: readonly Beat[]): Episode[] {
   }
   if (start) episodes.push(start);
   return episodes;
+}
+
+/** Each request with those before it whose reply had not been handed over when it was read. */
+function* withOwed(beats: readonly Beat[]): Generator<{ beat: Beat; owed: readonly Beat[] }> {
+  let owed: readonly Beat[] = [];
+  for (const beat of beats) {
+    owed = owed.filter((earlier) => earlier.flushedUs === null || earlier.flushedUs > beat.requestedUs);
+    yield { beat, owed };
+    if (beat.answered) owed = [...owed, beat];
+  }
+}
+
+/** The operation whose reply was owed when this request was read, where that counts. */
+function overlapOf(beat: Beat, owed: readonly Beat[]): Beat | undefined {
+  if (beat.pipelined || beat.inTransaction || HANDSHAKE.has(beat.command)) return undefined;
+  return owed.find((earlier) => !HANDSHAKE.has(earlier.command));
+}
+
+/** Was any request read while a reply was owed, in step or not? */
+export function everOverlaps(beats: readonly Beat[]): boolean {
+  return [...withOwed(beats)].some(({ beat, owed }) => overlapOf(beat, owed) !== undefined);
+}
+
+/** When it was last seen to be in step before an operation, by a whole receive cycle; 0 where it never was. */
+export function inStepUs(beats: readonly Beat[], operationId: number): number {
+  const cyclePops = matchingCycles(beats);
+  return beats.findLast(({ id }) => id < operationId && cyclePops.has(id))?.requestedUs ?? 0;
 }
 
 /** The episode that an operation of this connection falls into. */

@@ -31,7 +31,7 @@ export class ReceiveLoops {
     for (const { pop, backup } of pops) this.#join(pop.connection, backup.connection);
     const overlaps = overlapping(pops);
     this.overlap = overlaps[0] ?? null;
-    this.#isGeneral = !isProcessQueue(queue.name);
+    this.#isGeneral = !isProcessQueue(queue.key);
     this.#apart = overlaps;
   }
 

@@ -56,9 +56,17 @@ export class UpkeepReader {
   /** Connections that said SELECT; the others speak to database 0. */
   readonly #databases = new Map<number, string>();
   readonly #databaseOf = new Map<Queue, string>();
+  /** Of several Redis hosts: FLUSHALL on one leaves the others as they are. */
+  readonly #hostOf: (connection: number) => number;
+  readonly #hosts = new Map<Queue, number>();
 
   /** `queue` finds a queue's history, or begins it. */
-  constructor(queues: ReadonlyMap<string, Queue>, queue: (name: string, operation: TraceOperation) => Queue) {
+  constructor(
+    queues: ReadonlyMap<string, Queue>,
+    queue: (name: string, operation: TraceOperation) => Queue,
+    hostOf: (connection: number) => number,
+  ) {
+    this.#hostOf = hostOf;
     this.#queues = queues;
     this.#queue = queue;
   }
@@ -77,12 +85,15 @@ export class UpkeepReader {
 
   /** A queue was touched on this connection: that is the database it is in. */
   touched(queue: Queue, connection: number): void {
-    if (!this.#databaseOf.has(queue)) this.#databaseOf.set(queue, this.#database(connection));
+    if (this.#databaseOf.has(queue)) return;
+    this.#databaseOf.set(queue, this.#database(connection));
+    this.#hosts.set(queue, this.#hostOf(connection));
   }
 
   #removed(operation: TraceOperation, { of, members, done }: Extract<Upkeep, { upkeep: 'remove' }>): void {
     const everywhere = operation.command === 'FLUSHALL';
     for (const queue of this.#reached(of)) {
+      if (this.#hosts.get(queue) !== this.#hostOf(operation.connection)) continue;
       if (!everywhere && this.#databaseOf.get(queue) !== this.#database(operation.connection)) continue;
       queue.upkeep.push({
         ...markOf(operation, queue.name),

@@ -22,6 +22,7 @@ import { removedOutsideTrace } from './removed-outside-trace.js';
 import { replyDesync } from './reply-desync.js';
 import { resubscribeGap } from './resubscribe-gap.js';
 import { sendUnconfirmed } from './send-unconfirmed.js';
+import { shardMismatch } from './shard-mismatch.js';
 import { strayPop } from './stray-pop.js';
 import { subscribeRace } from './subscribe-race.js';
 import { workerDuplicate } from './worker-duplicate.js';
@@ -31,7 +32,7 @@ type Causes = { readonly [At in End['at']]: readonly Cause<Extract<End, { at: At
 
 export const CAUSES: Causes = {
   misplaced: [misrouted],
-  enqueue: [receiverStalled, overCapacity, rejected, sendUnconfirmed],
+  enqueue: [receiverStalled, overCapacity, rejected, sendUnconfirmed, shardMismatch],
   queue: [receiverStalled, queueExpired, messageExpired, removedOutsideTrace],
   pop: [replyDesync, strayPop, poppedThenDisconnected],
   unguarded: [listEraPop, lostAfterRedis],

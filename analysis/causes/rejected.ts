@@ -6,17 +6,29 @@
  * accepted ends elsewhere. With several hosts each has its own EVAL, so others may have taken their part; and where a script broke off
  * on its way through its queues, those before the one that stopped it have got theirs.
  */
-import type { EndAtEnqueue } from '../ending.js';
+import { type EndAtEnqueue, holeText } from '../ending.js';
 import { shownGone } from '../shown-gone.js';
 import { type Case, type Cause, cite, type Examination } from './cause.js';
+
+/** Clients wait some seconds at most before they try again. */
+const TRIED_AGAIN_WITHIN_US = 10_000_000;
 
 function examine({ end, journey, queue, evidence }: Case<EndAtEnqueue>): Examination {
   const { enqueues } = journey;
   const errors = [...new Set(enqueues.flatMap(({ error }) => error ?? []))].join('; ');
   if (end.enqueue.error === null) return { holds: false, because: 'Redis did not refuse it' };
   const cites = enqueues.map((enqueue) => cite('enqueue', enqueue));
-  if (enqueues.every(({ acceptance }) => acceptance === 'refused'))
+  if (enqueues.every(({ acceptance }) => acceptance === 'refused')) {
+    // NOSCRIPT is followed by the script itself, READONLY by another try: of the same member.
+    const fromUs = end.enqueue.requestedUs;
+    const [hole] = evidence.holesHiding(queue.name, { fromUs, toUs: fromUs + TRIED_AGAIN_WITHIN_US });
+    if (hole)
+      return {
+        holds: null,
+        because: `Redis refused it: ${errors}; but it may have been sent again: ${holeText(hole)}`,
+      };
     return { holds: true, because: `Redis refused it: ${errors}`, cites };
+  }
   if (!enqueues.every(({ error }) => error !== null))
     return {
       holds: null,

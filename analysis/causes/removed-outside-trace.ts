@@ -63,7 +63,7 @@ function named(removals: readonly Mark[]): string | null {
 function readPastTheProxy(queue: QueueHistory, stranger: Mark | null): string | null {
   if (stranger)
     return `operation ${stranger.id} shows that some of this queue's traffic does not pass the proxy`;
-  if (!isProcessQueue(queue.name)) return 'another worker may have taken it past the proxy';
+  if (!isProcessQueue(queue.key)) return 'another worker may have taken it past the proxy';
   const popped = queue.journeys.filter(({ pops }) => pops.length > 0);
   const unseen = queue.journeys.find(
     ({ pops, backups, acknowledgements }) =>

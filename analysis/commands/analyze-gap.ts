@@ -1,13 +1,13 @@
 /** `gaptrace analyze-gap`: flags to a question, findings to stdout. */
 import { type Command, Option } from 'commander';
 import { readGapReports } from '../../clients/gap-report.js';
-import { openTrace } from '../../proxy/trace/open.js';
 import { parseDuration } from '../../terminal/duration.js';
 import { GaptraceError } from '../../terminal/errors.js';
 import { nameOfInput, readLines } from '../../terminal/lines.js';
 import { print } from '../../terminal/print.js';
 import { argument } from '../../terminal/program.js';
 import { analyze, type Question } from '../analyze.js';
+import { openTraces } from '../open-traces.js';
 import { renderJunit } from '../render/junit.js';
 import { renderAnalysis } from '../render/text.js';
 import { exitStatusOf } from '../verdict.js';
@@ -39,7 +39,10 @@ export function registerAnalyzeGap(program: Command): void {
       .description(
         'say what became of messages that a client missed: the Redis operations of each, and the cause',
       )
-      .argument('<trace>', 'trace file, as `gaptrace proxy` or `gaptrace import` wrote it')
+      .argument(
+        '<trace...>',
+        'trace file, as `gaptrace proxy` or `gaptrace import` wrote it; of a layer with several Redis hosts that of each',
+      )
       .option('--gaps <file>', 'gap reports or a client log, NDJSON, plain or gzip; - is standard input')
       .option('--sender <id>', 'with --count: the message of this sender')
       .option('--count <n>', 'with --sender: the message with this count', argument(parseCount))
@@ -67,16 +70,22 @@ ${EXIT_STATUS}
 Examples:
   gaptrace analyze-gap gaptrace.db --gaps client.jsonl
   gaptrace analyze-gap gaptrace.db --sender 73cf256d --count 72 --json
+  gaptrace analyze-gap host-a.db host-b.db
   gaptrace analyze-gap gaptrace.db --format junit >gaptrace.xml
   tail -qf client-*.jsonl | gaptrace analyze-gap gaptrace.db --follow`,
     )
     .action(runAnalyzeGap);
 }
 
-async function runAnalyzeGap(path: string, options: AnalyzeOptions): Promise<void> {
-  if (options.follow) return runFollow(path, options);
+async function runAnalyzeGap(paths: readonly string[], options: AnalyzeOptions): Promise<void> {
+  if (options.follow) {
+    const [path, ...others] = paths;
+    if (path === undefined || others.length > 0)
+      throw new GaptraceError('GAPTRACE_USAGE', '--follow reads one trace: give the others without it');
+    return runFollow(path, options);
+  }
   const question = await questionOf(options);
-  const trace = openTrace(path);
+  const trace = openTraces(paths);
   try {
     const analysis = analyze(trace, question, fieldsOf(options));
     switch (formatOf(options)) {

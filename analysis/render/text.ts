@@ -83,11 +83,12 @@ function moments(finding: Finding): string[] {
   const rows: { atUs: number; text: string }[] = [];
   for (const operation of finding.operations) rows.push(...operationRows(operation));
   for (const event of finding.events) rows.push({ atUs: event.at_us, text: closeRow(event) });
-  const pop = finding.operations.findLast(({ role }) => role === 'pop');
+  const popAt = finding.operations.findLastIndex(({ role }) => role === 'pop');
+  const pop = finding.operations[popAt];
   if (
     pop &&
     finding.verdict === 'lost' &&
-    !finding.operations.some(({ role, id }) => role === 'backup' && id > pop.id)
+    !finding.operations.slice(popAt + 1).some(({ role }) => role === 'backup')
   )
     rows.push({
       atUs: (pop.replied_us ?? pop.requested_us) + 0.5,
@@ -117,6 +118,7 @@ const ROLES: Readonly<Record<string, string>> = {
   'reply-owed': 'owed',
   'sent-too-early': 'too early',
   'in-step-again': 'in step',
+  'received-elsewhere': 'received',
 };
 
 function operationRows(operation: FindingOperation): { atUs: number; text: string }[] {
@@ -130,7 +132,7 @@ function operationRows(operation: FindingOperation): { atUs: number; text: strin
   const rows = [
     {
       atUs: operation.requested_us,
-      text: `${at}  ${role}${command}  (operation ${operation.id}, connection ${operation.connection}, ${replied})`,
+      text: `${at}  ${role}${command}  (operation ${operation.id}, connection ${operation.connection}${inTrace(operation)}, ${replied})`,
     },
   ];
   for (const implied of operation.implied ?? [])
@@ -142,7 +144,12 @@ function operationRows(operation: FindingOperation): { atUs: number; text: strin
 }
 
 function closeRow(event: FindingEvent): string {
-  return `${seconds(event.at_us).padStart(14)}  ${'closed'.padEnd(12)}connection ${event.connection}, by ${event.by === 'client' ? 'the client' : event.by} (${event.how})`;
+  return `${seconds(event.at_us).padStart(14)}  ${'closed'.padEnd(12)}connection ${event.connection}${inTrace(event)}, by ${event.by === 'client' ? 'the client' : event.by} (${event.how})`;
+}
+
+/** Of several traces, which. */
+function inTrace({ trace }: FindingOperation | FindingEvent): string {
+  return trace === undefined ? '' : ` of ${visible(trace)}`;
 }
 
 /** The 32 hex digits of a process are the same all over a story: their first eight do. */

@@ -3,6 +3,7 @@
  * operation of the channel layer at a time in milliseconds. Not a mock of Redis: it holds what a trace would hold.
  */
 import type {
+  OperationFilter,
   PushKind,
   Reply,
   Trace,
@@ -47,9 +48,8 @@ interface Timing {
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 export class ScriptedTrace implements Trace {
-  readonly path = 'scripted.db';
   readonly meta = new Map<string, string>();
-  readonly startedUnixUs = 1_700_000_000_000_000;
+  startedUnixUs = 1_700_000_000_000_000;
   watermarkUs = 60_000_000;
   readonly live = false;
   readonly endMarker = true;
@@ -59,11 +59,15 @@ export class ScriptedTrace implements Trace {
   readonly #holes: TraceHole[] = [];
   readonly #samples: TraceSample[] = [];
 
-  /** `of`: the script that this one writes to, of another queue. */
-  constructor(of?: ScriptedTrace, queue = QUEUE) {
+  readonly path: string;
+
+  /** `of`: the script that this one writes to, of another queue; or its path. */
+  constructor(of?: ScriptedTrace | string, queue = QUEUE) {
     this.#queue = queue;
-    this.#operations = of ? of.#operations : [];
-    this.#connections = of ? of.#connections : new Map();
+    const shared = of instanceof ScriptedTrace ? of : null;
+    this.path = typeof of === 'string' ? of : 'scripted.db';
+    this.#operations = shared ? shared.#operations : [];
+    this.#connections = shared ? shared.#connections : new Map();
   }
 
   /** The same script, of another queue: for lines such as `trace.on(OTHER).receive(…)`. */
@@ -220,6 +224,11 @@ export class ScriptedTrace implements Trace {
     });
   }
 
+  /** Without it a connection is there from the start. */
+  connect(atMs: number, connection: number): void {
+    Object.assign(this.#open(connection), { openedUs: atMs * 1000 });
+  }
+
   disconnect(
     atMs: number,
     connection: number,
@@ -287,13 +296,13 @@ export class ScriptedTrace implements Trace {
   }
 
   /** Numbered in the order of requests, as a recorder does. */
-  *operations(
-    filter: { commands?: readonly string[]; connection?: number; afterId?: number } = {},
-  ): IterableIterator<TraceOperation> {
+  *operations(filter: OperationFilter = {}): IterableIterator<TraceOperation> {
     for (const operation of this.#numbered()) {
       if (filter.commands && !filter.commands.includes(operation.command)) continue;
       if (filter.connection !== undefined && operation.connection !== filter.connection) continue;
       if (filter.afterId !== undefined && operation.id <= filter.afterId) continue;
+      if (filter.sinceUs !== undefined && operation.requestedUs < filter.sinceUs) continue;
+      if (filter.untilUs !== undefined && operation.requestedUs >= filter.untilUs) continue;
       yield operation;
     }
   }

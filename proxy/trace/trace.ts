@@ -80,6 +80,8 @@ export interface TraceHole {
   readonly bytes: number;
   readonly reason: string;
   readonly detail: string;
+  /** Whose hole it is, where several traces are read as one. */
+  readonly trace?: string;
 }
 
 /** One field of INFO, as Redis said it at a moment. */
