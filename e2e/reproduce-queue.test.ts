@@ -164,13 +164,14 @@ test('innocent twin of queue-expired: another send sets the time anew, and the f
   for (const count of [0, 1]) expect(only(reproduced, count)).toMatchObject({ verdict: 'delivered' });
 });
 
-/** A process that has received message 0; it does not receive now. */
-async function received({ python }: Stage) {
+/** A process that has received message 0 and acknowledged it; it does not receive now. */
+async function received({ python, direct }: Stage) {
   const [receiver, sender] = [await python({ capacity: 2 }), await python({ capacity: 2 })];
   const a = await receiver.newChannel();
   await receiver.groupAdd('room', a);
   await sender.groupSend('room', counted(0));
   await receiver.receive(a);
+  await until(async () => (await direct.exists(`${queueOf(a)}$inflight`)) === 0); // acknowledged
   return { receiver, sender, a };
 }
 
@@ -294,7 +295,6 @@ const SLOW = ['--latency', '150ms'];
 /** The process is just receiving message 1, which is in its backup and not acknowledged. */
 async function justBackedUp(stage: Stage) {
   const { receiver, sender, a } = await received(stage);
-  await until(async () => (await stage.direct.exists(`${queueOf(a)}$inflight`)) === 0); // message 0 is acknowledged
   const leaving = new AbortController();
   const receiving = receiver.receive(a, { signal: leaving.signal }).catch(() => null);
   await sender.groupSend('room', counted(1));
