@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { audit } from './audit.js';
+import { consumerChannel, PubSubScript, published, ROOM } from './testing/scripted-pubsub.js';
 import { GROUP, memberOf, PROCESS, QUEUE, ScriptedTrace } from './testing/scripted-trace.js';
 
 const [ANNA, BERT, CARL] = [`${PROCESS}anna`, `${PROCESS}bert`, `${PROCESS}carl`];
@@ -278,6 +279,26 @@ describe('the four questions', () => {
       figures: { losses: 3, popped_before_they_were_lost: 3 },
     });
     expect(fourth?.answer).toContain('gaptrace compare');
+  });
+
+  it('messages of the pub/sub layer have their fates, too; what no pop had is not said to have been popped', () => {
+    const script = new PubSubScript(new ScriptedTrace(), 2);
+    const [anna, bert] = [consumerChannel('anna'), consumerChannel('bert')];
+    script.subscribe(10, 2, [anna, ROOM]);
+    script.subscribe(20, 3, [bert, ROOM]);
+    script.publish(100, published('s', 0), 2);
+    for (const connection of [2, 3]) script.heard(101, connection, published('s', 0));
+    script.trace.disconnect(900, 3, 'redis');
+    script.publish(1000, published('s', 1), 1);
+    script.heard(1001, 2, published('s', 1));
+    script.subscribe(1900, 4, [bert, ROOM]);
+    const report = audit(script.trace);
+    expect(report.totals).toMatchObject({
+      verdicts: { delivered: 1, lost: 1 },
+      causes: { 'resubscribe-gap': 1 },
+    });
+    expect(report.clusters).toMatchObject([{ rooms: [ROOM], departures: [] }]);
+    expect(report.answers[3]?.figures).toEqual({ losses: 1, popped_before_they_were_lost: 0 });
   });
 
   it('a trace of nothing answers nothing, and does not fail', () => {

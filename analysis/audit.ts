@@ -18,6 +18,7 @@ import { hintsOf } from './hints/index.js';
 import { Judge } from './judge.js';
 import type { Judgement } from './judgement.js';
 import { DEFAULT_FIELDS, type PayloadFields } from './payload.js';
+import { PubSubJudge } from './pubsub/judge.js';
 import { refusedSends } from './refused-sends.js';
 
 export interface Audit {
@@ -29,14 +30,18 @@ export interface Audit {
   readonly per_minute: readonly Minute[];
   readonly answers: readonly Answer[];
   readonly hints: readonly Hint[];
-  /** One for each message in each queue. */
+  /** One for each message in each queue; on pub/sub one for each message. */
   readonly fates: readonly Fate[];
 }
 
 export function audit(trace: Trace, fields: PayloadFields = DEFAULT_FIELDS): Audit {
   const evidence = new Evidence(trace, fields);
   const judge = new Judge(evidence);
-  const judgements: readonly Judgement[] = [...judge.all(), ...refusedSends(evidence)];
+  const judgements: readonly Judgement[] = [
+    ...judge.all(),
+    ...new PubSubJudge(trace, evidence, fields).all(),
+    ...refusedSends(evidence),
+  ];
   const moments = momentsOf(judgements, evidence);
   const interrupted = interruptedPops(evidence, trace);
   return {

@@ -185,7 +185,7 @@ function proofOf({ asked }: BesideDepartures): number[] {
 
 function isItRedis({ moments }: Findings): Answer {
   const losses = moments.flatMap((moment) => moment.losses);
-  const taken = losses.filter(({ taker }) => taker !== null);
+  const taken = losses.filter(({ waypoints }) => waypoints.some(({ role }) => role === 'pop'));
   const figures = { losses: losses.length, popped_before_they_were_lost: taken.length };
   const handed =
     losses.length === 0
