@@ -34,7 +34,7 @@ export const orphanedInFlight: Cause<EndInBackup> = {
   id: 'orphaned-in-flight',
   verdict: 'lost',
   meaning:
-    'Its process ended between receiving it and being done with it. The copy in $inflight is there for that, but only the same process would have put it back.',
+    'Its process ended between receiving it and being done with it. The copy in $inflight is there for that, but only the same process would have put it back. Whether a consumer got it in the last moment before the end, the wire cannot tell.',
   refutedBy:
     'an acknowledgement of it; a later restore (cleanup EVAL) or poll of its queue on any connection; a connection of that process still open.',
   advice:
