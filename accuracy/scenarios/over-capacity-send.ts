@@ -1,0 +1,27 @@
+import { Sender } from '../consumer.js';
+import { ScriptedProcess } from '../scripted-process.js';
+import { Traffic } from '../traffic.js';
+import type { Scenario } from './scenario.js';
+
+/** The same to one channel: `send` raises ChannelFull, which many callers swallow. */
+export const overCapacitySend: Scenario = {
+  name: 'over-capacity-send',
+  makes: 'over-capacity',
+  plays: 'our layer with a capacity of 8; a process that pauses',
+  async play(stage) {
+    const traffic = await Traffic.start(stage, { messages: 15 });
+    const process = new ScriptedProcess(stage);
+    const channel = await process.join(traffic.layer, 'room_b');
+    const wire = await stage.connect();
+    const sender = new Sender(stage, stage.layer({ receive: 'reliable', capacity: 8 }), 'fast');
+    for (let left = 14; left > 0; left--) {
+      const message = await sender.tell(channel);
+      if (!(await process.waiting()).has(message)) process.blameAll([message], 'over-capacity');
+    }
+    stage.background(process.receiveUntil(wire, () => stage.ending));
+    await stage.truth.until(() => stage.truth.wasProcessed('fast/0', channel), 'the first message');
+    await sender.tell(channel);
+    await traffic.sent;
+    await traffic.drained();
+  },
+};
