@@ -89,6 +89,8 @@ export class Sender {
     private readonly company: Pick<Company, 'truth'>,
     private readonly layer: Pick<ChannelLayer, 'groupSend' | 'send'>,
     readonly name: string,
+    /** The channel of its own consumer, if it says so. */
+    private readonly as?: string,
   ) {}
 
   /** Its next message, to a group. Resolves with its id, also where it was refused: the truth log knows. */
@@ -119,11 +121,13 @@ export class Sender {
   async #say(to: string, send: (message: Message) => Promise<void>): Promise<string> {
     const { truth } = this.company;
     const message = this.#next();
-    truth.note({ event: 'sending', message, to });
+    const as = this.as === undefined ? {} : { as: this.as };
+    truth.note({ event: 'sending', message, to, ...as });
     try {
       await send({
         type: 'chat_send',
         text_data: JSON.stringify({ my_id: this.name, count: this.#count }),
+        ...(this.as === undefined ? {} : { sender_channel_name: this.as }),
       });
       truth.note({ event: 'sent', message });
     } catch (error) {

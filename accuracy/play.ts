@@ -12,7 +12,7 @@ import { cutHole } from './holes.js';
 import type { Scenario } from './scenarios/scenario.js';
 import { type Score, scoreOf } from './score.js';
 import { Stage } from './stage.js';
-import { type TruthEvent, truthsOf } from './truth.js';
+import { spokeAsOf, type TruthEvent, truthsOf } from './truth.js';
 
 export interface Scored extends Answered {
   readonly score: Score;
@@ -49,10 +49,16 @@ export async function playRun(
   const whole = analysed(trace, events, scenario);
   const hole = cutHole(trace, copy, randomStream(seed, 'hole'));
   const cut = analysed(copy, events, scenario);
+  const { neverCertain = [] } = scenario;
+  const scored = ({ answered }: Answers, isWhole: boolean) =>
+    answered.map((one) => ({
+      ...one,
+      score: scoreOf(one.fate, one.answer, { whole: isWhole, neverCertain }),
+    }));
   const run: Run = {
     ...{ scenario: scenario.name, seed, hole },
-    whole: whole.answered.map((one) => ({ ...one, score: scoreOf(one.fate, one.answer) })),
-    cut: cut.answered.map((one) => ({ ...one, score: scoreOf(one.fate, one.answer, false) })),
+    whole: scored(whole, true),
+    cut: scored(cut, false),
     disagreements: disagreementsOf(whole, events),
   };
   if (keep) {
@@ -70,7 +76,7 @@ function keepLines(path: string, values: readonly unknown[]): void {
 function analysed(path: string, events: readonly TruthEvent[], { losesBy }: Scenario): Answers {
   const trace = openTrace(path);
   try {
-    return answersOf(trace, truthsOf(events, losesBy ?? []));
+    return answersOf(trace, truthsOf(events, losesBy ?? []), spokeAsOf(events));
   } finally {
     trace.close();
   }

@@ -1,13 +1,15 @@
 import { expect, test } from 'vitest';
 import type { Answer } from './answers.js';
 import { check } from './checker.js';
-import { scoreOf } from './score.js';
+import { type Circumstances, scoreOf as scoreIn } from './score.js';
 import { type Fate, type TruthEvent, truthsOf } from './truth.js';
 
 const answer = (verdict: Answer['verdict'], cause: string | null = null, more: Partial<Answer> = {}) => ({
   ...{ verdict, cause, alternatives: [], concerns: true, atUs: 5, because: '' },
   ...more,
 });
+const scoreOf = (fate: Fate, said: Answer, more: Partial<Circumstances> = {}) =>
+  scoreIn(fate, said, { whole: true, neverCertain: [], ...more });
 const processed: Fate = { fate: 'processed', times: 1, left: false, causes: [] };
 const strayed: Fate = { fate: 'lost', causes: ['stray-pop'] };
 
@@ -18,6 +20,9 @@ test('a loss: only its own cause is right, another is wrong, none is silent, and
   expect(scoreOf(strayed, answer('in-flight'))).toBe('silent');
   expect(scoreOf(strayed, answer('lost', 'stray-pop', { concerns: false }))).toBe('silent');
   expect(scoreOf(strayed, answer('indeterminate'))).toBe('undecided');
+  const listed = answer('indeterminate', null, { alternatives: ['stray-pop'] });
+  expect(scoreOf(strayed, listed, { neverCertain: ['stray-pop'] })).toBe('right');
+  expect(scoreOf(strayed, answer('indeterminate'), { neverCertain: ['stray-pop'] })).toBe('undecided');
 });
 
 test('what was processed is not lost, whatever the cause', () => {
@@ -25,7 +30,7 @@ test('what was processed is not lost, whatever the cause', () => {
   expect(scoreOf(processed, answer('lost', 'stray-pop'))).toBe('wrong');
   expect(scoreOf(processed, answer('duplicated', 'worker-duplicate'))).toBe('wrong');
   expect(scoreOf({ ...processed, times: 2 }, answer('delivered'))).toBe('silent');
-  expect(scoreOf({ ...processed, times: 2 }, answer('delivered'), false)).toBe('right');
+  expect(scoreOf({ ...processed, times: 2 }, answer('delivered'), { whole: false })).toBe('right');
 });
 
 test('whoever had left before it was lost is accused of nothing; whoever left after may be', () => {

@@ -8,11 +8,14 @@ import type { Fate } from './truth.js';
 
 export type Score = 'right' | 'undecided' | 'silent' | 'wrong';
 
-/** No evidence can decide these: the right answer is `indeterminate` that lists them. */
-const NEVER_CERTAIN: ReadonlySet<string> = new Set(['send-unconfirmed']);
+export interface Circumstances {
+  /** The trace has no hole. In one that has, `delivered` is no fault where the hole hides that it came late, or twice. */
+  readonly whole: boolean;
+  /** Causes that no evidence can decide: the right answer is `indeterminate` that lists them. */
+  readonly neverCertain: readonly string[];
+}
 
-/** `whole`: the trace has no hole. In one that has, `delivered` is no fault where the hole hides that it came late, or twice. */
-export function scoreOf(fate: Fate, answer: Answer, whole = true): Score {
+export function scoreOf(fate: Fate, answer: Answer, { whole, neverCertain }: Circumstances): Score {
   const { verdict, alternatives, concerns, atUs } = answer;
   const itsCause = answer.cause !== null && fate.causes.includes(answer.cause);
   switch (fate.fate) {
@@ -20,7 +23,7 @@ export function scoreOf(fate: Fate, answer: Answer, whole = true): Score {
       return scoreOfProcessed(fate, answer, whole);
     case 'lost':
       if (verdict === 'indeterminate')
-        return fate.causes.some((cause) => NEVER_CERTAIN.has(cause) && alternatives.includes(cause))
+        return fate.causes.some((cause) => neverCertain.includes(cause) && alternatives.includes(cause))
           ? 'right'
           : 'undecided';
       if (!isLoss(verdict) || !concerns) return 'silent';

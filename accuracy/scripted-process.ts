@@ -6,8 +6,10 @@
  * as the core layer of channels_redis 3.x to 4.3 sends it. A scenario runs whole cycles of good health, and plays the steps of one
  * itself where a version of the Redis client does something else.
  */
-import { randomUUID } from 'node:crypto';
-import { decodeMember, recipientsOf } from '../server/layers/message.js';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { addToGroup, enqueueAll, groupKey, membersOf } from '../server/layers/commands.js';
+import { decodeMember, encodeMember, RANDOM_BYTES, recipientsOf } from '../server/layers/message.js';
+import { parcelsFor } from '../server/layers/placement.js';
 import { RESTORE } from '../server/layers/scripts.js';
 import { type ChannelLayer, idOf } from './consumer.js';
 import type { Stage } from './stage.js';
@@ -49,12 +51,35 @@ export class ScriptedProcess {
     return channel;
   }
 
-  /** One more consumer, in a group. The layer is any: it only says so to Redis. */
-  async join(layer: ChannelLayer, group: string): Promise<string> {
-    const channel = this.newChannel();
+  /** One more consumer, or that one, joins a group. The layer is any: it only says so to Redis. */
+  async join(
+    layer: Pick<ChannelLayer, 'groupAdd'>,
+    group: string,
+    channel = this.newChannel(),
+  ): Promise<string> {
     await layer.groupAdd(group, channel);
     this.stage.truth.note({ event: 'joined', channel, group });
     return channel;
+  }
+
+  /** A layer that sends over one of the process's own connections, and joins there: all that a sender needs. */
+  speaksOver(wire: WireClient): Pick<ChannelLayer, 'groupSend' | 'send' | 'groupAdd'> {
+    return {
+      groupAdd: async (group, channel) => {
+        await wire.call(...addToGroup(groupKey('chat', group), channel, Date.now() / 1000));
+      },
+      groupSend: async (group, message) => {
+        const members = (await wire.call(...membersOf(groupKey('chat', group)))) as readonly Buffer[];
+        const parcels = parcelsFor(members.map(String), message, 1, () => 10_000).get(0) ?? [];
+        const items = parcels.map((parcel) => ({
+          queue: `chat${parcel.queueName}`,
+          member: encodeMember(parcel.message, randomBytes(RANDOM_BYTES)),
+          capacity: parcel.capacity,
+        }));
+        if (items.length > 0) await wire.call(...enqueueAll(items, Date.now() / 1000, 60));
+      },
+      send: () => Promise.reject(new Error('a scripted process sends to groups only')),
+    };
   }
 
   async leave(layer: ChannelLayer, group: string, channel: string): Promise<void> {

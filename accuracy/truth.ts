@@ -9,7 +9,13 @@
 export type TruthEvent = { readonly atUs: number } & (
   | { readonly event: 'joined' | 'leaving' | 'left'; readonly channel: string; readonly group: string }
   /** The call begins. `to`: a group, or a channel. */
-  | { readonly event: 'sending'; readonly message: string; readonly to: string }
+  | {
+      readonly event: 'sending';
+      readonly message: string;
+      readonly to: string;
+      /** The channel of the consumer that sends it, where it says so. */
+      readonly as?: string;
+    }
   /** The call has come back; `error`: it was refused. */
   | { readonly event: 'sent'; readonly message: string; readonly error?: string }
   | { readonly event: 'processed'; readonly message: string; readonly channel: string }
@@ -99,6 +105,17 @@ export class TruthLog {
       else if (event.event === 'leaving') present.delete(event.channel);
     return [...present];
   }
+}
+
+/** By channel, the senders as which its consumer spoke. */
+export function spokeAsOf(events: readonly TruthEvent[]): Map<string, ReadonlySet<string>> {
+  const spokeAs = new Map<string, ReadonlySet<string>>();
+  for (const event of events) {
+    if (event.event !== 'sending' || event.as === undefined) continue;
+    const { sender } = senderAndCount(event.message);
+    spokeAs.set(event.as, new Set([...(spokeAs.get(event.as) ?? []), sender]));
+  }
+  return spokeAs;
 }
 
 /** The id of a message: its sender and its count, which the trace shows too. */

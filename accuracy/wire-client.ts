@@ -45,8 +45,8 @@ export class WireClient {
   }
 
   /** Sends a request and leaves its reply to whoever reads next. */
-  send(...words: readonly (string | number | Buffer)[]): void {
-    const parts = words.map((word) => (Buffer.isBuffer(word) ? word : Buffer.from(String(word))));
+  send(...words: readonly (string | number | Uint8Array)[]): void {
+    const parts = words.map((word) => (word instanceof Uint8Array ? word : Buffer.from(String(word))));
     const bytes = parts.flatMap((part) => [Buffer.from(`$${part.length}\r\n`), part, Buffer.from('\r\n')]);
     this.#socket.write(Buffer.concat([Buffer.from(`*${parts.length}\r\n`), ...bytes]));
   }
@@ -60,7 +60,7 @@ export class WireClient {
   }
 
   /** Sends a request and reads the next reply: a client in step gets its own. */
-  call(...words: readonly (string | number | Buffer)[]): Promise<Said> {
+  call(...words: readonly (string | number | Uint8Array)[]): Promise<Said> {
     this.send(...words);
     return this.read();
   }

@@ -24,8 +24,10 @@ async function joinsLate(stage: Stage, traffic: Traffic): Promise<void> {
   stage.background(process.receiveUntil(wire, () => stage.ending));
   for (let left = 3; left > 0; left--) {
     await sender.say('room_a');
+    const channel = process.newChannel();
+    await new Sender(stage, traffic.layer, `guest-${left}`, channel).say('room_a');
     const missed = await sender.say('room_a');
-    const channel = await process.join(traffic.layer, 'room_a');
+    await process.join(traffic.layer, 'room_a', channel);
     stage.truth.note({ event: 'blamed', message: missed, channel, cause: 'not-a-member' });
     await sender.say('room_a');
   }
@@ -39,8 +41,12 @@ async function expires(stage: Stage, traffic: Traffic): Promise<void> {
   const channel = await process.join(traffic.layer, 'room_c');
   const wire = await stage.connect();
   stage.background(process.receiveUntil(wire, () => stage.ending));
+  await new Sender(stage, traffic.layer, 'guest', channel).say('room_a');
   await sender.say('room_c');
   await stage.sleep(2_100);
   for (let left = 3; left > 0; left--) process.blameAll([await sender.say('room_c')], 'not-a-member');
+  await process.join(traffic.layer, 'room_c', channel);
+  const last = await sender.say('room_c');
+  await stage.truth.until(() => stage.truth.wasProcessed(last, channel), 'a message to the member again');
   await traffic.drained([channel]);
 }

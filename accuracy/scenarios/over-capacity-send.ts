@@ -7,6 +7,7 @@ import type { Scenario } from './scenario.js';
 export const overCapacitySend: Scenario = {
   name: 'over-capacity-send',
   makes: 'over-capacity',
+  neverCertain: ['over-capacity'], // the message is not on the wire: a full queue shows, not what was refused
   plays: 'our layer with a capacity of 8; a process that pauses',
   async play(stage) {
     const traffic = await Traffic.start(stage, { messages: 15 });
@@ -19,7 +20,7 @@ export const overCapacitySend: Scenario = {
       if (!(await process.waiting()).has(message)) process.blameAll([message], 'over-capacity');
     }
     stage.background(process.receiveUntil(wire, () => stage.ending));
-    await stage.truth.until(() => stage.truth.wasProcessed('fast/0', channel), 'the first message');
+    while ((await process.waiting()).size > 0) await stage.sleep(5);
     await sender.tell(channel);
     await traffic.sent;
     await traffic.drained();

@@ -21,6 +21,7 @@ export const queueExpired: Scenario = {
     for (let left = 3; left > 0; left--) await sender.say('room_c');
     const waiting = await process.waiting();
     while ((await stage.direct().exists(process.queue)) > 0) await stage.sleep(50);
+    await stage.sleep(150); // by the clock of the trace, too
     process.blameAll(waiting, 'queue-expired');
     stage.background(process.receiveUntil(wire, () => stage.ending));
     await traffic.sent;

@@ -10,6 +10,8 @@ export interface Scenario {
   readonly makes?: string;
   /** The causes possible for what is lost in it and nobody was blamed for; left out where the scenario blames one by one. */
   readonly losesBy?: readonly string[];
+  /** Causes of which the wire cannot tell for certain: `indeterminate` that lists them is the right answer. */
+  readonly neverCertain?: readonly string[];
   /** Added by the proxy each way, microseconds. None where not told. */
   readonly latencyUs?: number;
   play(stage: Stage): Promise<void>;
