@@ -12,7 +12,7 @@ export const overCapacitySend: Scenario = {
   async play(stage) {
     const traffic = await Traffic.start(stage, { messages: 15 });
     const process = new ScriptedProcess(stage);
-    const channel = await process.join(traffic.layer, 'room_b');
+    const channel = await process.join(traffic.layer, 'room_c');
     const wire = await stage.connect();
     const sender = new Sender(stage, stage.layer({ receive: 'reliable', capacity: 8 }), 'fast');
     for (let left = 14; left > 0; left--) {
@@ -21,8 +21,10 @@ export const overCapacitySend: Scenario = {
     }
     stage.background(process.receiveUntil(wire, () => stage.ending));
     while ((await process.waiting()).size > 0) await stage.sleep(5);
-    await sender.tell(channel);
+    const last = await sender.tell(channel);
+    await stage.truth.until(() => stage.truth.wasProcessed(last, channel), 'a message after the pause');
+    await stage.sleep(1_100); // a client that lives on: its silence after a count was its own will
     await traffic.sent;
-    await traffic.drained();
+    await traffic.drained([channel]);
   },
 };
