@@ -68,7 +68,7 @@ export class Consumer {
   async #read(): Promise<void> {
     const { signal } = this.#leaving;
     try {
-      for (;;) this.#got(idOf(await this.layer.receive(this.channel, { signal })));
+      while (!signal.aborted) this.#got(idOf(await this.layer.receive(this.channel, { signal })));
     } catch (error) {
       if (!signal.aborted && !this.company.ending) throw error;
     }

@@ -1,5 +1,6 @@
 /** Every scenario: the one place where all of them are known. */
 import { backupOvertaken } from './backup-overtaken.js';
+import { django } from './django.js';
 import { healthy } from './healthy.js';
 import { inFlight } from './in-flight.js';
 import { lostAfterRedis } from './lost-after-redis.js';
@@ -25,6 +26,7 @@ import { wrongProcess } from './wrong-process.js';
 
 export const SCENARIOS: readonly Scenario[] = [
   backupOvertaken,
+  django,
   healthy,
   inFlight,
   lostAfterRedis,

@@ -1,5 +1,5 @@
-import { Consumer, Sender } from '../consumer.js';
-import type { Stage } from '../stage.js';
+import { churn } from '../churn.js';
+import { Consumer } from '../consumer.js';
 import { ROOMS, Traffic } from '../traffic.js';
 import type { Scenario } from './scenario.js';
 
@@ -15,26 +15,10 @@ export const poppedThenDisconnected: Scenario = {
     const layer = stage.layer({ receive: 'channels-redis' });
     for (const room of ROOMS) await Consumer.join(stage, layer, room);
     let over = false;
-    const churn = Promise.all([0, 1, 2, 3].map((n) => comeAndGo(stage, layer, n, () => over)));
+    const churning = churn(stage, layer, 4, () => over);
     await traffic.sent;
     over = true;
-    await churn;
+    await churning;
     await traffic.drained();
   },
 };
-
-async function comeAndGo(
-  stage: Stage,
-  layer: ReturnType<Stage['layer']>,
-  number: number,
-  over: () => boolean,
-): Promise<void> {
-  const random = stage.random(`churn ${number}`);
-  const sender = new Sender(stage, layer, `churn-${number}`);
-  while (!over()) {
-    const consumer = await Consumer.join(stage, layer, 'churn');
-    if (random() < 0.3) await sender.say('churn');
-    await stage.sleep(random() * 40);
-    await consumer.leave();
-  }
-}

@@ -12,8 +12,8 @@ import { seconds } from '../moment.js';
 import type { Stall } from '../readers.js';
 import { type Case, type Cause, cite, type Examination } from './cause.js';
 
-/** The stall that this end comes from, if any: what the causes that it outranks ask. */
-export function stallBehind(example: Case<EndAtEnqueue> | Case<EndInQueue>): Stall | null {
+/** The stall that this end comes from, if any: seen without a hole. */
+function stallBehind(example: Case<EndAtEnqueue> | Case<EndInQueue>): Stall | null {
   const stall = seemingStall(example);
   return stall && !hiddenPoll(example, stall) ? stall : null;
 }
