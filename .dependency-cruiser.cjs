@@ -7,19 +7,31 @@ module.exports = {
       name: 'proxy-alone',
       severity: 'error',
       from: { path: '^proxy/' },
-      to: { path: others('server', 'clients', 'analysis', 'demo', 'bench') },
+      to: { path: others('server', 'clients', 'analysis', 'demo', 'bench', 'accuracy') },
     },
     {
       name: 'server-alone',
       severity: 'error',
       from: { path: '^server/' },
-      to: { path: others('proxy', 'clients', 'analysis', 'demo', 'bench') },
+      to: { path: others('proxy', 'clients', 'analysis', 'demo', 'bench', 'accuracy') },
     },
     {
       name: 'clients-alone',
       severity: 'error',
       from: { path: '^clients/' },
-      to: { path: others('proxy', 'server', 'analysis', 'demo', 'bench') },
+      to: { path: others('proxy', 'server', 'analysis', 'demo', 'bench', 'accuracy') },
+    },
+    {
+      name: 'accuracy-on-top',
+      severity: 'error',
+      from: { path: '^(demo|bench)/' },
+      to: { path: others('accuracy') },
+    },
+    {
+      name: 'checker-alone',
+      severity: 'error',
+      from: { path: '^accuracy/checker\\.ts$' },
+      to: { pathNot: '^accuracy/truth\\.ts$' },
     },
     {
       name: 'e2e-for-tests-only',
@@ -32,7 +44,7 @@ module.exports = {
       severity: 'error',
       from: { path: '^analysis/', pathNot: '\\.test\\.ts$' },
       to: {
-        path: others('proxy', 'server', 'clients', 'demo', 'bench', 'e2e'),
+        path: others('proxy', 'server', 'clients', 'demo', 'bench', 'accuracy', 'e2e'),
         pathNot: '^(proxy/trace/|clients/gap-report\\.ts$|server/layers/message\\.ts$)',
       },
     },
@@ -40,7 +52,7 @@ module.exports = {
       name: 'terminal-at-the-bottom',
       severity: 'error',
       from: { path: '^terminal/' },
-      to: { path: others('proxy', 'server', 'clients', 'analysis', 'demo', 'bench', 'e2e') },
+      to: { path: others('proxy', 'server', 'clients', 'analysis', 'demo', 'bench', 'accuracy', 'e2e') },
     },
     {
       name: 'wire-sans-io',

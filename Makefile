@@ -1,7 +1,7 @@
 # What is done often, and all of it from a fresh clone: each target does the set-up that it needs.
 # The work is in scripts/ and package.json; this file is their index.
 .DEFAULT_GOAL := help
-.PHONY: help demo compare run run_daphne run_uvicorn docker_build docker_run test check types lint rooms shell build bench capacity setup clean
+.PHONY: help demo compare run run_daphne run_uvicorn docker_build docker_run test check types lint rooms shell build bench capacity accuracy setup clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z_]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,11 @@ capacity: setup ## how many clients one server process carries (CLIENTS=1000 FLA
 	@scripts/debian-packages.sh demo
 	@scripts/build.sh --if-changed
 	@node dist/bench/chat-capacity.js --clients $(or $(CLIENTS),1000) -- $(FLAGS)
+
+accuracy: setup ## how often the analysis is right (RUNS=500 SEED=1; one again: ONLY=stray-pop SEED=7 KEEP=traces)
+	@scripts/debian-packages.sh django
+	@scripts/build.sh --if-changed
+	@node dist/accuracy/run.js
 
 setup: ## npm packages, compiled where no prebuilt binary is to be had
 	@scripts/npm-packages.sh

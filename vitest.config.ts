@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 // Tests that start workers or programs use the built dist/: `make test` builds first.
 export default defineConfig({
   test: {
-    include: ['{terminal,proxy,server,clients,analysis,demo,bench,e2e}/**/*.test.ts', '*.test.ts'],
+    include: ['{terminal,proxy,server,clients,analysis,demo,bench,accuracy,e2e}/**/*.test.ts', '*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // A machine under load is slow: what is waited for may take as long as a test.

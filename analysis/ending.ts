@@ -8,11 +8,13 @@
  * still there; the queue's other pops are backed up; and no hole touches the span. This separates all 65 losing pops from 5,316
  * healthy ones in the captures of examples/. The causes of each end are in causes/.
  */
+
 import type { TraceHole } from '../proxy/trace/trace.js';
 import type { Evidence } from './evidence.js';
 import type { Enqueue, Journey, Mark, QueueHistory } from './journey.js';
 import { misplacedBy } from './misplaced.js';
 import { seconds } from './moment.js';
+import { acknowledgedInItsPlace } from './overtaken-backup.js';
 import { isProcessQueue } from './profiles/channel-layer.js';
 import { mayBeOnTheWrongHost } from './shards.js';
 import { type ShownGone, shownGone } from './shown-gone.js';
@@ -131,6 +133,12 @@ function sentToItsProcess(journey: Journey, enqueue: Enqueue, evidence: Evidence
 function afterPop(journey: Journey, pop: Mark, queue: QueueHistory, evidence: Evidence): Ending {
   const poppedUs = pop.repliedUs ?? pop.requestedUs;
   const backup = journey.backups.find((mark) => mark.id === pop.id || mark.requestedUs >= poppedUs);
+  const refused = journey.refusedBackups.find((mark) => mark.requestedUs >= poppedUs);
+  if (refused && !backup)
+    return undecided(
+      `popped, but Redis refused its backup (operation ${refused.id}): whether its receiver handed it on all the same, the trace does not say`,
+      ['lost', 'delivered'],
+    );
   if (!backup) return withoutBackup(journey, pop, queue, evidence);
   // By its reply: one that took the message may have been asked for just before, by another reader of the queue.
   const acknowledgement = journey.acknowledgements.find(
@@ -194,6 +202,8 @@ function withoutBackup(journey: Journey, pop: Mark, queue: QueueHistory, evidenc
   const present = evidence.presentFor(journey, next.requestedUs);
   if (present?.length === 0)
     return { at: 'left', why: 'everyone it was for had left by the time it was popped' };
+  const done = acknowledgedInItsPlace(journey, queue, evidence);
+  if (done) return { at: 'acknowledge', pops: journey.pops, ...done };
   const doubt = backupDoubt(journey, queue);
   if (doubt) return undecided(doubt, ['lost', 'delivered'], next);
   return { at: 'pop', pop, next, present };

@@ -41,6 +41,8 @@ export interface Journey {
   readonly pops: Mark[];
   /** ZADD I m, on any connection; or the pop itself, where a script does both. */
   readonly backups: Mark[];
+  /** Backups that Redis refused: whoever popped it had it, and may have handed it on or not. */
+  readonly refusedBackups: Mark[];
   /** ZPOPMIN I that took it out of the backup, or a ZREM that names it. */
   readonly acknowledgements: Mark[];
 }
@@ -154,10 +156,13 @@ class JourneyBuilder {
         if (reply?.kind !== 'error') queue.restores.push(mark);
         return;
       }
-      case 'backup':
+      case 'backup': {
         this.#queue(step.queue, operation);
-        this.#journey(step.queue, step.member).backups.push(markOf(operation, `${step.queue}$inflight`));
+        const { backups, refusedBackups } = this.#journey(step.queue, step.member);
+        const mark = markOf(operation, `${step.queue}$inflight`);
+        (reply?.kind === 'error' ? refusedBackups : backups).push(mark);
         return;
+      }
       case 'acknowledge': {
         const queue = this.#queue(step.queue, operation);
         const mark = markOf(operation, `${step.queue}$inflight`);
@@ -272,6 +277,7 @@ class JourneyBuilder {
         enqueues: [],
         pops: [],
         backups: [],
+        refusedBackups: [],
         acknowledgements: [],
       };
       this.#journeys.set(key, journey);

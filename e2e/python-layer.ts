@@ -104,10 +104,15 @@ export async function startPythonLayer(
     pid: child.pid as number,
     newChannel: (...prefix) => call('new_channel', ...prefix) as Promise<string>,
     send: (channel, message) => call('send', channel, message) as Promise<void>,
-    receive: (channel, { signal } = {}) => {
+    receive: async (channel, { signal } = {}) => {
       const id = last + 1;
-      signal?.addEventListener('abort', () => write({ cancel: id }), { once: true });
-      return call('receive', channel) as Promise<Message>;
+      const cancel = () => write({ cancel: id });
+      signal?.addEventListener('abort', cancel, { once: true });
+      try {
+        return (await call('receive', channel)) as Message;
+      } finally {
+        signal?.removeEventListener('abort', cancel);
+      }
     },
     groupAdd: (group, channel) => call('group_add', group, channel) as Promise<void>,
     groupDiscard: (group, channel) => call('group_discard', group, channel) as Promise<void>,

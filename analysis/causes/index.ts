@@ -1,6 +1,8 @@
 /** Every cause, under the end that it explains: the one place where all of them are known. */
 import type { End } from '../ending.js';
 import type { PubSubEnd } from '../pubsub/ending.js';
+import { acknowledgedAnother } from './acknowledged-another.js';
+import { backupOvertaken } from './backup-overtaken.js';
 import type { Cause, Meaning } from './cause.js';
 import { listEraPop } from './list-era-pop.js';
 import { lostAfterPush, lostAfterRedis } from './lost-after-redis.js';
@@ -37,7 +39,14 @@ export const CAUSES: Causes = {
   pop: [replyDesync, strayPop, poppedThenDisconnected],
   unguarded: [listEraPop, lostAfterRedis],
   backup: [orphanedInFlight],
-  acknowledge: [wrongProcess, workerDuplicate, redeliveredLate, lostAfterRedis],
+  acknowledge: [
+    backupOvertaken,
+    acknowledgedAnother,
+    wrongProcess,
+    workerDuplicate,
+    redeliveredLate,
+    lostAfterRedis,
+  ],
 };
 
 type PubSubCauses = {

@@ -4,6 +4,7 @@
  * server, or the client itself. Redis cannot tell which.
  */
 import type { EndAcknowledged, EndUnguarded } from '../ending.js';
+import { overtakenBackup } from '../overtaken-backup.js';
 import type { EndReached } from '../pubsub/ending.js';
 import type { Case, Cause, Examination, Meaning } from './cause.js';
 import { listEraPop } from './list-era-pop.js';
@@ -11,7 +12,9 @@ import type { PubSubCase, PubSubCause } from './pubsub-cause.js';
 import { wrongProcess } from './wrong-process.js';
 
 function examine(example: Case<EndAcknowledged | EndUnguarded>): Examination {
-  const { end, missed } = example;
+  const { end, missed, journey, queue, evidence } = example;
+  if (end.at === 'acknowledge' && overtakenBackup(journey, queue, evidence))
+    return { holds: false, because: 'the acknowledgement was not its own' };
   if (!missed) return { holds: false, because: 'nobody says that it was missed' };
   const before =
     end.at === 'acknowledge'

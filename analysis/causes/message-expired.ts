@@ -9,7 +9,7 @@ import { exitOf } from '../exit.js';
 import type { Journey, QueueHistory } from '../journey.js';
 import type { Trim } from '../upkeep.js';
 import { type Case, type Cause, cite, type Examination } from './cause.js';
-import { outrankedBy, stallBehind } from './receiver-stalled.js';
+import { outranked } from './receiver-stalled.js';
 
 /** Whole seconds are cut off on the way: less than this is no difference of clocks. */
 const CLOCK_TOLERANCE_S = 2;
@@ -23,8 +23,8 @@ function examine(example: Case<EndInQueue>): Examination {
   const which = trims.map(({ id }) => id).join(' or ');
   if (!certain || ways.size > 1)
     return { holds: null, because: `operation ${which} (ZREMRANGEBYSCORE) may have trimmed it as too old` };
-  const stall = stallBehind(example);
-  if (stall) return outrankedBy(stall);
+  const stalled = outranked(example);
+  if (stalled) return stalled;
   return {
     holds: true,
     because: `operation ${which} (ZREMRANGEBYSCORE) removed ${trim.removed ?? 'some'} of the queue with a score of at most ${trim.upTo}, and its score is ${journey.enqueues.at(-1)?.score ?? 'lower'}${skew(trim, journey, queue)}`,

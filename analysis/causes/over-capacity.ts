@@ -7,7 +7,7 @@
 import type { EndAtEnqueue } from '../ending.js';
 import { shownGone } from '../shown-gone.js';
 import { type Case, type Cause, cite, type Examination } from './cause.js';
-import { outrankedBy, stallBehind } from './receiver-stalled.js';
+import { outranked } from './receiver-stalled.js';
 
 function examine(example: Case<EndAtEnqueue>): Examination {
   const { enqueue } = example.end;
@@ -23,8 +23,8 @@ function examine(example: Case<EndAtEnqueue>): Examination {
       because: `the script says that ${enqueue.full} of its queues were full, not which: this one, or another`,
       otherwise: ['in-flight'],
     };
-  const stall = stallBehind(example);
-  if (stall) return outrankedBy(stall);
+  const stalled = outranked(example);
+  if (stalled) return stalled;
   return { holds: true, because: why, cites: [cite('enqueue', enqueue)] };
 }
 

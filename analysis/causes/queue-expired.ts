@@ -9,7 +9,7 @@ import type { EndInQueue } from '../ending.js';
 import { exitOf } from '../exit.js';
 import { seconds } from '../moment.js';
 import { type Case, type Cause, cite, type Examination } from './cause.js';
-import { outrankedBy, stallBehind } from './receiver-stalled.js';
+import { outranked } from './receiver-stalled.js';
 
 function examine(example: Case<EndInQueue>): Examination {
   const { departures, ways, certain } = exitOf(example);
@@ -17,8 +17,8 @@ function examine(example: Case<EndInQueue>): Examination {
   if (!death) return { holds: false, because: "the queue's time to live did not run out" };
   const told = `operation ${death.mark.id} set the queue's time to live, nothing set it anew, and it ran out at about ${seconds(death.byUs)}`;
   if (!certain || ways.size > 1) return { holds: null, because: told };
-  const stall = stallBehind(example);
-  if (stall) return outrankedBy(stall);
+  const stalled = outranked(example);
+  if (stalled) return stalled;
   const { gone } = example.end;
   return {
     holds: true,

@@ -80,10 +80,13 @@ describe('receiver-stalled', () => {
     expect(verdictOf(refusedAt20s(trace), 11)).toMatchObject({ cause: 'over-capacity' });
   });
 
-  it('innocent twin: a hole may hide its polls', () => {
+  it('undecided: a hole may hide its polls, and so which of the two it was', () => {
     const trace = healthy();
     trace.hole(12 * S, 13 * S);
-    expect(verdictOf(refusedAt20s(trace), 11)).toMatchObject({ cause: 'over-capacity' });
+    expect(verdictOf(refusedAt20s(trace), 11)).toMatchObject({
+      verdict: 'indeterminate',
+      alternatives: ['receiver-stalled', 'over-capacity'],
+    });
   });
 
   it('innocent twin: the silence is no longer than a poll and the work after it', () => {

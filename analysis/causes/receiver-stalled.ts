@@ -6,18 +6,26 @@
  * On the wire: no BZPOPMIN of K for longer than its timeout, while connections of the process that polls K stay open. A poll that waits is
  * no silence; nor is a process that is gone.
  */
-import type { EndAtEnqueue, EndInQueue } from '../ending.js';
+import { type EndAtEnqueue, type EndInQueue, holeText } from '../ending.js';
 import { exitOf } from '../exit.js';
 import { seconds } from '../moment.js';
 import type { Stall } from '../readers.js';
 import { type Case, type Cause, cite, type Examination } from './cause.js';
 
-/** The stall that this end comes from, if any: what the causes that it outranks ask. */
-export function stallBehind(example: Case<EndAtEnqueue> | Case<EndInQueue>): Stall | null {
+/** The stall that this end comes from, if any: seen without a hole. */
+function stallBehind(example: Case<EndAtEnqueue> | Case<EndInQueue>): Stall | null {
+  const stall = seemingStall(example);
+  return stall && !hiddenPoll(example, stall) ? stall : null;
+}
+
+function seemingStall(example: Case<EndAtEnqueue> | Case<EndInQueue>): Stall | null {
   const { end, queue, evidence } = example;
   const atUs = end.at === 'enqueue' ? end.enqueue.requestedUs : expiredUs(example as Case<EndInQueue>);
-  const stall = atUs === null ? null : evidence.readers.stallAt(queue, atUs);
-  return stall && evidence.holesHiding(queue.name, stall).length === 0 ? stall : null;
+  return atUs === null ? null : evidence.readers.stallAt(queue, atUs);
+}
+
+function hiddenPoll({ queue, evidence }: Case<EndAtEnqueue> | Case<EndInQueue>, stall: Stall) {
+  return evidence.holesHiding(queue.name, stall)[0];
 }
 
 function expiredUs(example: Case<EndInQueue>): number | null {
@@ -25,8 +33,12 @@ function expiredUs(example: Case<EndInQueue>): number | null {
   return departures.find(({ how }) => how === 'trimmed' || how === 'expired')?.fromUs ?? null;
 }
 
-/** What an outranked cause answers. */
-export function outrankedBy(stall: Stall): Examination {
+/** What a cause that a stall outranks answers for it; null where there was none. A hole may hide a poll, and so which of them it is. */
+export function outranked(example: Case<EndAtEnqueue> | Case<EndInQueue>): Examination | null {
+  const stall = seemingStall(example);
+  if (!stall) return null;
+  const hole = hiddenPoll(example, stall);
+  if (hole) return { holds: null, because: `${silence(stall)}, as far as is known: ${holeText(hole)}` };
   return {
     holds: false,
     because: `its process had stopped to receive (receiver-stalled): it did not poll the queue from ${seconds(stall.fromUs)} to ${seconds(stall.toUs)}`,
@@ -45,7 +57,8 @@ function examine(example: Case<EndAtEnqueue | EndInQueue>): Examination {
     if (!certain || [...ways].some((way) => way !== 'trimmed' && way !== 'expired'))
       return { holds: false, because: 'it is not certain that it waited until it expired' };
   }
-  if (!stall) return { holds: false, because: 'its queue was polled' };
+  if (!stall)
+    return outranked(example as Case<EndInQueue>) ?? { holds: false, because: 'its queue was polled' };
   if (evidence.present(journey.payload.recipients, stall.toUs)?.length === 0)
     return { holds: false, because: 'nobody it was for was there any more' };
   const what = end.at === 'enqueue' ? 'its queue was full' : 'it waited in its queue until it expired';

@@ -5,20 +5,21 @@
  * On the wire: `ZADD I m`, no `ZPOPMIN I` of it; a later restore (the cleanup EVAL); BZPOPMIN returns the same m again.
  */
 import type { EndAcknowledged } from '../ending.js';
+import { acknowledgedInItsPlace } from '../overtaken-backup.js';
 import { type Case, type Cause, cite, type Examination, milliseconds } from './cause.js';
 import { workerDuplicate } from './worker-duplicate.js';
 
 function examine(example: Case<EndAcknowledged>): Examination {
-  const {
-    end: { pops },
-    missed,
-  } = example;
+  const { end, missed, journey, queue, evidence } = example;
+  const { pops } = end;
   if (missed) return { holds: false, because: 'a client never got it, though it was popped again' };
   const [first] = pops;
   const last = pops.at(-1);
   if (!first || !last || first === last) return { holds: false, because: 'it was popped once' };
   if (workerDuplicate.examine(example).holds === true)
     return { holds: false, because: 'its first reader was not cancelled: it went on with it' };
+  if (acknowledgedInItsPlace(journey, queue, evidence))
+    return { holds: false, because: 'its first receiver had processed it' };
   return {
     holds: true,
     because: `it was popped ${pops.length} times, and backed up and acknowledged after the last, ${milliseconds(first.requestedUs, last.requestedUs)} after the first`,

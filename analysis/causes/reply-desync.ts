@@ -10,10 +10,17 @@
 import type { EndAtPop } from '../ending.js';
 import type { Case, Cause, Examination, PopConduct } from './cause.js';
 import { cite } from './cause.js';
+import { sentTooEarly } from './sent-too-early.js';
 
 function examine({ end, conduct }: Case<EndAtPop>): Examination {
   const { pop, next } = end;
-  const { episode } = conduct() as PopConduct;
+  const { episode, after } = conduct() as PopConduct;
+  const early = episode ? undefined : sentTooEarly(after);
+  if (early)
+    return {
+      holds: null,
+      because: `operation ${early.id} was sent on connection ${pop.connection} before the reply to the one before it: this pop's reply may have been read by a wrong caller`,
+    };
   if (!episode)
     return {
       holds: false,

@@ -9,12 +9,19 @@ import type { EndAtPop } from '../ending.js';
 import type { Case, Cause, Examination, PopConduct } from './cause.js';
 import { cite, milliseconds, pollsBetween } from './cause.js';
 import { POLLS_THAT_SHOW_IT_STAYED_OPEN } from './popped-then-disconnected.js';
+import { sentTooEarly } from './sent-too-early.js';
 
 function examine(example: Case<EndAtPop>): Examination {
   const { end, evidence } = example;
   const { pop, next } = end;
   const { after, episode } = example.conduct() as PopConduct;
   if (episode) return { holds: false, because: `connection ${pop.connection} was out of step` };
+  const early = sentTooEarly(after);
+  if (early)
+    return {
+      holds: null,
+      because: `connection ${pop.connection} stayed open, and may have been out of step: operation ${early.id} was sent before the reply to the one before it`,
+    };
   const connection = evidence.connections.get(pop.connection);
   const closed = connection?.closedUs ?? null;
   const polls = pollsBetween(end, example, closed ?? evidence.endUs);
@@ -47,15 +54,13 @@ function examine(example: Case<EndAtPop>): Examination {
 }
 
 /** Another poll of the queue outstanding at the same time: one of the two had nobody waiting. */
-function overlappingPoll({ end: { pop }, queue }: Case<EndAtPop>) {
+function overlappingPoll({ end: { pop }, queue, evidence }: Case<EndAtPop>) {
   const repliedUs = pop.repliedUs ?? pop.requestedUs;
-  return queue.receives.find(
-    (mark) =>
-      mark.command === 'BZPOPMIN' &&
-      mark.id !== pop.id &&
-      mark.requestedUs < repliedUs &&
-      (mark.repliedUs ?? Number.POSITIVE_INFINITY) > pop.requestedUs,
-  );
+  return queue.receives.find((mark) => {
+    if (mark.command !== 'BZPOPMIN' || mark.id === pop.id || mark.requestedUs >= repliedUs) return false;
+    const overUs = mark.repliedUs ?? evidence.connections.get(mark.connection)?.closedUs ?? evidence.endUs;
+    return overUs > pop.requestedUs;
+  });
 }
 
 export const strayPop: Cause<EndAtPop> = {

@@ -1,0 +1,51 @@
+/** Every scenario: the one place where all of them are known. */
+import { backupOvertaken } from './backup-overtaken.js';
+import { django } from './django.js';
+import { healthy } from './healthy.js';
+import { inFlight } from './in-flight.js';
+import { lostAfterRedis } from './lost-after-redis.js';
+import { messageExpired } from './message-expired.js';
+import { neverSent } from './never-sent.js';
+import { notAMember } from './not-a-member.js';
+import { orphanedInFlight } from './orphaned-in-flight.js';
+import { overCapacity } from './over-capacity.js';
+import { overCapacitySend } from './over-capacity-send.js';
+import { poppedThenDisconnected } from './popped-then-disconnected.js';
+import { queueExpired } from './queue-expired.js';
+import { receiverStalled } from './receiver-stalled.js';
+import { recipientsLeft } from './recipients-left.js';
+import { redeliveredLate } from './redelivered-late.js';
+import { rejected } from './rejected.js';
+import { removedOutsideTrace } from './removed-outside-trace.js';
+import { replyDesync } from './reply-desync.js';
+import type { Scenario } from './scenario.js';
+import { sentElsewhere } from './sent-elsewhere.js';
+import { strayPop } from './stray-pop.js';
+import { workerDuplicate } from './worker-duplicate.js';
+import { wrongProcess } from './wrong-process.js';
+
+export const SCENARIOS: readonly Scenario[] = [
+  backupOvertaken,
+  django,
+  healthy,
+  inFlight,
+  lostAfterRedis,
+  messageExpired,
+  neverSent,
+  notAMember,
+  orphanedInFlight,
+  overCapacitySend,
+  overCapacity,
+  poppedThenDisconnected,
+  queueExpired,
+  receiverStalled,
+  recipientsLeft,
+  redeliveredLate,
+  rejected,
+  removedOutsideTrace,
+  replyDesync,
+  sentElsewhere,
+  strayPop,
+  workerDuplicate,
+  wrongProcess,
+];
