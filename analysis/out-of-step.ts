@@ -71,13 +71,13 @@ export function outOfStepEpisodes(beats: readonly Beat[]): Episode[] {
   return episodes;
 }
 
-/** Each request with those before it whose reply had not been handed over when it was read. */
+/** Each request with those before it whose reply had not been handed over when it was read; looked at one by one. */
 function* withOwed(beats: readonly Beat[]): Generator<{ beat: Beat; owed: readonly Beat[] }> {
-  let owed: readonly Beat[] = [];
+  let owed: Beat[] = [];
   for (const beat of beats) {
     owed = owed.filter((earlier) => earlier.flushedUs === null || earlier.flushedUs > beat.requestedUs);
     yield { beat, owed };
-    if (beat.answered) owed = [...owed, beat];
+    if (beat.answered) owed.push(beat);
   }
 }
 
@@ -89,7 +89,8 @@ function overlapOf(beat: Beat, owed: readonly Beat[]): Beat | undefined {
 
 /** Was any request read while a reply was owed, in step or not? */
 export function everOverlaps(beats: readonly Beat[]): boolean {
-  return [...withOwed(beats)].some(({ beat, owed }) => overlapOf(beat, owed) !== undefined);
+  for (const { beat, owed } of withOwed(beats)) if (overlapOf(beat, owed)) return true;
+  return false;
 }
 
 /** When it was last seen to be in step before an operation, by a whole receive cycle; 0 where it never was. */

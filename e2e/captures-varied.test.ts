@@ -110,7 +110,7 @@ describe.each(CAPTURES)('%s', (name) => {
 
   test('holes cut at random: no verdict turns wrong', () => {
     const connections = [...original.connections()].map(({ id }) => id);
-    const cuts = randomCuts(original.watermarkUs, connections);
+    const cuts = randomCuts(original.watermarkUs, connections, 300_000);
     for (const each of fc.sample(cuts, { numRuns: CUTS_EACH, seed: 7 }))
       expect(turnedWrong(original, each), JSON.stringify(each)).toEqual([]);
   }, 120_000);

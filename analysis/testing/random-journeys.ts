@@ -192,12 +192,12 @@ function traceOf(fates: readonly string[]): ScriptedTrace {
 }
 
 /** Spans within such a trace: short and long, of one connection or all, of one direction or both. */
-export const randomCuts = (endUs: number, connections: readonly number[]) =>
+export const randomCuts = (endUs: number, connections: readonly number[], longestUs = endUs) =>
   fc.array(
     fc
       .record({
         fromUs: fc.integer({ min: 0, max: endUs }),
-        length: fc.oneof(fc.integer({ min: 0, max: 30_000 }), fc.integer({ min: 0, max: endUs })),
+        length: fc.oneof(fc.integer({ min: 0, max: 30_000 }), fc.integer({ min: 0, max: longestUs })),
         connection: fc.oneof(fc.constant(null), fc.constantFrom(...connections)),
         direction: fc.constantFrom('client' as const, 'redis' as const, null),
       })
