@@ -32,11 +32,13 @@ export function sentToNobody(asked: Asked, never: Absence, material: Material): 
   const empty = `${named(call)}, after the sender's count ${before}${after === undefined ? '' : ` and before ${after}`}`;
   const unfollowed = after === undefined ? asked.count - (before ?? asked.count) : 0;
   const others = unfollowed + missingWithin(span, index) + announcements(call.group, span, evidence);
-  if (calls.length < others)
-    return undecidedAbsence(
-      `${never.because}; it may have been sent to an empty group (${empty}), but ${calls.length} such roll calls are too few for all that may have been sent then`,
-      ['never-sent', 'not-a-member'],
-    );
+  if (calls.length < others) {
+    const because = `${never.because}; it may have been sent to an empty group (${empty}), but ${calls.length === 1 ? 'one such roll call is' : `${calls.length} such roll calls are`} too few for all that may have been sent then`;
+    // Beyond the sender's last count nothing says that it was sent at all.
+    return after === undefined
+      ? { ...never, because }
+      : undecidedAbsence(because, ['never-sent', 'not-a-member']);
+  }
   return nobodyThere(asked, call, empty, material);
 }
 

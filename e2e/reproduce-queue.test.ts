@@ -114,6 +114,9 @@ test('message-expired: older than expiry when the next send trims the queue', as
   const reproduced = await reproduce(async ({ python, direct }) => {
     const [receiver, sender] = [await python(), await python({ expiry: 2 })];
     const a = await receiver.newChannel();
+    // Who has never received on this host may receive on another.
+    await sender.send(a, counted(99));
+    await receiver.receive(a);
     let sent = 0;
     await sendUntil(sender, a, async () => (await direct.zcard(queueOf(a))) < ++sent);
   });
