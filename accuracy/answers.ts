@@ -9,6 +9,7 @@ import { Judge, type JudgedJourney } from '../analysis/judge.js';
 import type { Verdict } from '../analysis/verdict.js';
 import type { ClientLog } from '../clients/gap-report.js';
 import type { Trace } from '../proxy/trace/trace.js';
+import { GaptraceError } from '../terminal/errors.js';
 import { senderAndCount, type Truth } from './truth.js';
 
 export interface Answer {
@@ -89,11 +90,21 @@ function findingsOf(trace: Trace, truths: readonly Truth[], spokeAs: SpokeAs): M
   const log = clientLog(truths, spokeAs);
   const findings = new Map<string, Finding[]>();
   if (log.gaps.length === 0) return findings;
-  for (const finding of analyze(trace, { ask: 'gaps', log }).findings) {
+  for (const finding of asked(trace, log)) {
     const message = `${finding.sender}/${finding.count}`;
     findings.set(message, [...(findings.get(message) ?? []), finding]);
   }
   return findings;
+}
+
+/** Nothing where a hole hides all that the senders said: then analyze-gap knows none of them. */
+function asked(trace: Trace, log: ClientLog): readonly Finding[] {
+  try {
+    return analyze(trace, { ask: 'gaps', log }).findings;
+  } catch (error) {
+    if (error instanceof GaptraceError && error.code === 'GAPTRACE_SENDER') return [];
+    throw error;
+  }
 }
 
 function clientLog(truths: readonly Truth[], spokeAs: SpokeAs): ClientLog {

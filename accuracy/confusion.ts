@@ -7,6 +7,7 @@ export const RIGHT_SHARE = 0.99;
 
 export class Confusion {
   readonly #cells = new Map<string, Map<string, number>>();
+  readonly #rows = new Map<string, Record<Score, number>>();
   readonly #whole = zero();
   readonly #cut = zero();
   readonly #losses = zero();
@@ -21,6 +22,9 @@ export class Confusion {
       const row = this.#cells.get(rowOf(one.fate)) ?? new Map<string, number>();
       const column = columnOf(one.answer);
       this.#cells.set(rowOf(one.fate), row.set(column, (row.get(column) ?? 0) + 1));
+      const scores = this.#rows.get(rowOf(one.fate)) ?? zero();
+      scores[one.score] += 1;
+      this.#rows.set(rowOf(one.fate), scores);
       this.#whole[one.score] += 1;
       if (one.fate.fate === 'lost') this.#losses[one.score] += 1;
     }
@@ -65,6 +69,18 @@ export class Confusion {
       ...rows.map((row) => {
         const cells = columns.map((column) => this.#cells.get(row)?.get(column) ?? '');
         return `| ${row} | ${cells.join(' | ')} |`;
+      }),
+    ].join('\n');
+  }
+
+  /** The matrix in short: how each row was judged, in whole traces. For the README. */
+  rows(): string {
+    return [
+      '| what really happened | messages | judged right | indeterminate | judged wrong |',
+      '|---|--:|--:|--:|--:|',
+      ...[...this.#rows].sort().map(([row, scores]) => {
+        const { right, undecided, silent, wrong } = scores;
+        return `| ${row} | ${sum(scores)} | ${right} | ${undecided} | ${silent + wrong} |`;
       }),
     ].join('\n');
   }

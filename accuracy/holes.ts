@@ -15,10 +15,12 @@ export function cutHole(trace: string, copy: string, random: () => number): stri
     const toUs = Math.min(end, fromUs + Math.floor(random() * random() * end));
     const connections = database.prepare('SELECT DISTINCT connection FROM operation').pluck().all();
     const connection = random() < 0.3 ? null : Number(connections[Math.floor(random() * connections.length)]);
-    const direction = random() < 0.3 ? 'redis' : null;
-    cut(database, { connection, direction, fromUs, toUs });
+    const direction: Hole['direction'] = random() < 0.3 ? 'redis' : null;
+    const hole = { connection, direction, fromUs, toUs };
+    const untilUs = direction === null ? lastReplyUs(database, hole) : toUs;
+    cut(database, { ...hole, toUs: untilUs });
     const where = connection === null ? 'the whole trace' : `connection ${connection}`;
-    return `${where}, ${direction === null ? 'both directions' : 'replies'}, ${fromUs} to ${toUs} us`;
+    return `${where}, ${direction === null ? 'both directions' : 'replies'}, ${fromUs} to ${untilUs} us`;
   } finally {
     database.close();
   }
@@ -30,6 +32,18 @@ interface Hole {
   readonly direction: 'redis' | null;
   readonly fromUs: number;
   readonly toUs: number;
+}
+
+/** A reply whose request is gone says nothing either: the hole goes on until the last such reply. */
+function lastReplyUs(database: Database.Database, hole: Hole): number {
+  const last = database
+    .prepare(
+      `SELECT max(replied_us) FROM operation
+       WHERE (@connection IS NULL OR connection = @connection) AND requested_us BETWEEN @fromUs AND @toUs`,
+    )
+    .pluck()
+    .get(hole);
+  return Math.max(hole.toUs, Number(last ?? 0));
 }
 
 function cut(database: Database.Database, hole: Hole): void {

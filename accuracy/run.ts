@@ -85,7 +85,7 @@ async function one(
 
 function report(): void {
   progress.clear();
-  process.stdout.write(`${confusion.matrix()}\n\n${confusion.figures()}\n`);
+  process.stdout.write(`${confusion.matrix()}\n\n${confusion.rows()}\n\n${confusion.figures()}\n`);
   const missed = confusion.missedBars();
   process.stderr.write(
     `\n${done} runs of ${scenarios.length} scenarios in ${Math.round((Date.now() - startedMs) / 1000)} s, ${faultyRuns} with a fault\n`,

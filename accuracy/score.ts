@@ -6,6 +6,11 @@ import { isLoss } from '../analysis/verdict.js';
 import type { Answer } from './answers.js';
 import type { Fate } from './truth.js';
 
+/** Where a hole hides the root, the nearest cause is right. */
+const NEAREST: Readonly<Record<string, readonly string[]>> = {
+  'receiver-stalled': ['over-capacity', 'queue-expired', 'message-expired'],
+};
+
 export type Score = 'right' | 'undecided' | 'silent' | 'wrong';
 
 export interface Circumstances {
@@ -17,7 +22,8 @@ export interface Circumstances {
 
 export function scoreOf(fate: Fate, answer: Answer, { whole, neverCertain }: Circumstances): Score {
   const { verdict, alternatives, concerns, atUs } = answer;
-  const itsCause = answer.cause !== null && fate.causes.includes(answer.cause);
+  const causes = whole ? fate.causes : fate.causes.flatMap((cause) => [cause, ...(NEAREST[cause] ?? [])]);
+  const itsCause = answer.cause !== null && causes.includes(answer.cause);
   switch (fate.fate) {
     case 'processed':
       return scoreOfProcessed(fate, answer, whole);

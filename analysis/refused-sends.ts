@@ -46,7 +46,8 @@ export function refusedSends(evidence: Evidence): Judgement[] {
 /** A count of a send, with a ZADD on another connection that may be its own. */
 interface Sight {
   readonly count: Count;
-  readonly held: number;
+  /** Null: the reply is not known. */
+  readonly held: number | null;
   readonly perhaps: Enqueue | null;
 }
 
@@ -77,7 +78,7 @@ function countsOf(queue: QueueHistory): {
     unfollowed: [...unfollowed].flatMap((count) => {
       const next = loose[countWhile(loose, ({ requestedUs }) => requestedUs < (count.repliedUs ?? Infinity))];
       const perhaps = next && precedes(count, next) ? next : null;
-      return count.held === null ? [] : [{ count, held: count.held, perhaps }];
+      return [{ count, held: count.held, perhaps }];
     }),
   };
 }
@@ -93,7 +94,9 @@ function ofSend(count: Count, trims: readonly Trim[]): boolean {
 }
 
 function precedes(earlier: Mark, later: Mark): boolean {
-  const repliedUs = earlier.repliedUs ?? Number.POSITIVE_INFINITY;
+  // Where the reply is not known, one connection still sends in order.
+  const unknownUs = earlier.connection === later.connection ? earlier.requestedUs : Number.POSITIVE_INFINITY;
+  const repliedUs = earlier.repliedUs ?? unknownUs;
   return repliedUs <= later.requestedUs && later.requestedUs - repliedUs <= NEXT_COMMAND_WITHIN_US;
 }
 
@@ -116,9 +119,9 @@ function limitOf(queue: QueueHistory, unfollowed: readonly Sight[], followed: re
     return { full, room: least - 1, why: `its capacity is ${full}, as group_send says` };
   }
   const room = followed.reduce((a, b) => Math.max(a, b), 0);
-  const above = unfollowed
-    .filter(({ held, perhaps }) => held > room && perhaps === null)
-    .map(({ held }) => held);
+  const above = unfollowed.flatMap(({ held, perhaps }) =>
+    held !== null && held > room && perhaps === null ? [held] : [],
+  );
   const full =
     above.length >= AGREEING_COUNTS ? above.reduce((a, b) => Math.min(a, b)) : Number.POSITIVE_INFINITY;
   return { full, room, why: `no send went on that counted ${full} or more, and ${above.length} did not` };
@@ -132,6 +135,14 @@ function verdictOn(
   queue: QueueHistory,
   evidence: Evidence,
 ): Verdict | null {
+  const following = { fromUs: count.requestedUs, toUs: count.requestedUs + NEXT_COMMAND_WITHIN_US };
+  if (held === null)
+    return evidence.holesHiding(queue.name, following).length === 0
+      ? null
+      : {
+          ...{ verdict: 'indeterminate', cause: null, alternatives: [overCapacity.id, 'never-sent'] },
+          because: `operation ${count.id} counted the queue, what it counted may be in a hole of the trace, and no ZADD followed`,
+        };
   if (held <= limit.room) return null; // not full: whatever stopped this send, it was not the queue
   const counted = `operation ${count.id} counted ${held} in the queue`;
   const undecided = (because: string): Verdict => ({

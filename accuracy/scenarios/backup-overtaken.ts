@@ -9,7 +9,6 @@ import type { Scenario } from './scenario.js';
  */
 export const backupOvertaken: Scenario = {
   name: 'backup-overtaken',
-  makes: 'backup-overtaken',
   plays: 'redis-py 5, scripted, with latency that varies',
   latencyUs: 2_000,
   async play(stage) {

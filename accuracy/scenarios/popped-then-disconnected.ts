@@ -6,7 +6,6 @@ import type { Scenario } from './scenario.js';
 /** Not scripted: our layer receives as channels_redis does, and consumers of the same process come and go. */
 export const poppedThenDisconnected: Scenario = {
   name: 'popped-then-disconnected',
-  makes: 'popped-then-disconnected',
   plays: 'our layer, receive: channels-redis, with churn and latency',
   losesBy: ['popped-then-disconnected', 'backup-overtaken'],
   latencyUs: 1_000,

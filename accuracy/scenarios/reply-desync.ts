@@ -9,7 +9,6 @@ import type { Scenario } from './scenario.js';
  */
 export const replyDesync: Scenario = {
   name: 'reply-desync',
-  makes: 'reply-desync',
   plays: 'redis-py 4.5.3, scripted',
   losesBy: ['reply-desync'],
   async play(stage) {

@@ -6,7 +6,7 @@ export interface Scenario {
   readonly name: string;
   /** Who does it: our layer, or which version a scripted client plays. */
   readonly plays: string;
-  /** The cause that each of its runs makes at least once; left out where it makes none. */
+  /** The cause that each of its runs makes at least once; left out where it makes none, or chance decides. */
   readonly makes?: string;
   /** The causes possible for what is lost in it and nobody was blamed for; left out where the scenario blames one by one. */
   readonly losesBy?: readonly string[];

@@ -154,6 +154,17 @@ describe('over-capacity of send', () => {
     ]);
   });
 
+  it('undecided: what ZCOUNT counted is in a hole of the trace', () => {
+    const trace = full();
+    trace.request(300, 5, ['ZREMRANGEBYSCORE', QUEUE, '0', '0'], null, { noReply: true });
+    trace.request(302, 5, ['ZCOUNT', QUEUE, '-inf', '+inf'], null, { noReply: true });
+    expect(unsentOf(trace)).toEqual([]); // no reply and no hole: nothing is known of it
+    trace.hole(299, 310, { direction: 'redis' });
+    expect(unsentOf(trace)).toMatchObject([
+      { verdict: 'indeterminate', cause: null, alternatives: ['over-capacity', 'never-sent'] },
+    ]);
+  });
+
   it('innocent twin: the ZADD went out on another connection of the pool', () => {
     const trace = full();
     send(trace, 300, 5, 2);

@@ -1,7 +1,16 @@
 import { expect, it } from 'vitest';
 import { Evidence } from '../evidence.js';
 import { Judge } from '../judge.js';
-import { array, bulk, integer, memberOf, nil, ScriptedTrace } from '../testing/scripted-trace.js';
+import {
+  array,
+  bulk,
+  integer,
+  memberOf,
+  nil,
+  QUEUE as PROCESS_QUEUE,
+  ScriptedTrace,
+} from '../testing/scripted-trace.js';
+import { healthy, message, verdictOf as verdictIn } from '../testing/verdict-of.js';
 
 // Workers A and B, on connections 2 and 3, receive from the general channel `thumbnails`.
 
@@ -132,4 +141,24 @@ it('innocent twin of worker-duplicate: B began before A had backed up, and put n
   trace.backsUp(105, 2, job);
   trace.acknowledges(107, 2, job);
   expect(verdictOf(trace)).toMatchObject({ verdict: 'delivered' });
+});
+
+it('undecided on the queue of a process that two share: its recipient lives in one of them only', () => {
+  const trace = healthy();
+  trace.poll(990, 2, message(10), { tookMs: 12 });
+  trace.poll(991, 3, message(11), { tookMs: 12 });
+  trace.groupSend(1000, 1, message(10));
+  trace.groupSend(1001, 1, message(11));
+  trace.backup(1004, 2, message(10));
+  trace.backup(1005, 3, message(11));
+  trace.acknowledge(1006, 3, message(11));
+  trace.restore(1008, 3);
+  trace.request(1010, 2, ['ZPOPMIN', `${PROCESS_QUEUE}$inflight`], array());
+  trace.poll(1012, 3, message(10));
+  trace.backup(1014, 3, message(10));
+  trace.acknowledge(1016, 3, message(10));
+  expect(verdictIn(trace, 10)).toMatchObject({
+    verdict: 'indeterminate',
+    alternatives: ['redelivered-late', 'worker-duplicate'],
+  });
 });

@@ -7,6 +7,7 @@
  */
 import { type EndAcknowledged, holeText } from '../ending.js';
 import type { Journey, Mark, QueueHistory } from '../journey.js';
+import { isProcessQueue } from '../profiles/channel-layer.js';
 import type { ReceiveLoops } from '../receive-loops.js';
 import { type Case, type Cause, cite, type Examination } from './cause.js';
 
@@ -34,6 +35,11 @@ function examine({ journey, end, queue, evidence, missed }: Case<EndAcknowledged
       because: `it was popped again, but what its first reader did then is not all known: ${holeText(hole)}`,
     };
   const proven = repeats.find(({ acknowledgement }) => acknowledgement !== null);
+  if (proven && isProcessQueue(queue.name))
+    return {
+      holds: null,
+      because: `two processes that share its queue took it (operations ${proven.first.id} and ${proven.second.id}), and its recipient lives in one of them, as far as is known`,
+    };
   if (proven)
     return {
       holds: true,
