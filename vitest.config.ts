@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['{terminal,proxy,server,clients,analysis,demo,bench,accuracy,e2e}/**/*.test.ts', '*.test.ts'],
+    // Most of them wait for something real: two at a time, also on two cores.
+    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // A machine under load is slow: what is waited for may take as long as a test.
