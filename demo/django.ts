@@ -38,14 +38,19 @@ export async function startDjango(
 
 /**
  * Uvicorn waits for its consumers without end, and Channels leaves one behind now and then: one that was receiving for all when
- * its client left. Uvicorn says that it waits, and takes a second signal for it ("CTRL+C to force quit").
+ * its client left. Uvicorn says that it waits, and takes a second signal for it ("CTRL+C to force quit"): SIGINT, or what `again` says where a
+ * script stands before it.
  */
-async function stopUvicorn(program: Program, signal?: NodeJS.Signals): Promise<Exit> {
+export async function stopUvicorn(
+  program: Program,
+  signal?: NodeJS.Signals,
+  again: NodeJS.Signals = 'SIGINT',
+): Promise<Exit> {
   const hurrying = setInterval(() => {
     if (!program.output().includes('Waiting for background tasks to complete')) return;
     clearInterval(hurrying);
     try {
-      process.kill(program.pid, 'SIGINT');
+      process.kill(program.pid, again);
     } catch {
       // it has ended meanwhile
     }

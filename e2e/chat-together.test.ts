@@ -64,11 +64,11 @@ describe('two processes of gaptrace on one port', () => {
       members.map(async (member) => ({ member, ...(await member.sentAway()) })),
     );
     expect(dropped.code).toBe(1006);
-    const survivor = members.find((member) => member.socket.readyState === member.socket.OPEN) as Member;
     await expect
       .poll(() => server.output(), { timeout: 20_000 })
       .toContain(`process ${victim} has ended (SIGKILL); another one takes its place`);
     await expect.poll(() => childrenOf(server.pid).length, { timeout: 20_000 }).toBe(2);
+    const survivor = members.find((member) => member.socket.readyState === member.socket.OPEN) as Member;
     for (const text of ['a', 'b', 'c', 'd']) {
       const newcomer = await join(server.url);
       newcomer.say(text);

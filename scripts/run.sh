@@ -51,9 +51,15 @@ typescript)
 esac
 child=$!
 
+again=''
+# shellcheck disable=SC2317 # called by the trap
+end_child() { # a second SIGTERM is as good as a second Ctrl-C
+  kill "${again:--TERM}" "$child" 2>/dev/null || true
+  again=-INT
+}
 # Ctrl-C reaches the server from the terminal, but for daphne, which does not hear it from the background. A second Ctrl-C ends uvicorn for
 # certain: server/django/asgi.py says why the first may not.
-trap 'kill -TERM "$child" 2>/dev/null || true' TERM
+trap 'end_child' TERM
 trap '[ "$server" != daphne ] || kill -TERM "$child" 2>/dev/null || true' INT
 # `wait` also ends with each signal that comes here: the server is waited for until it is gone.
 status=0
