@@ -5,6 +5,7 @@
 import type { Trace } from '../proxy/trace/trace.js';
 import { type AboutTrace, aboutTrace } from './about-trace.js';
 import { type Answer, answersOf } from './audit/answers.js';
+import { auditAtHome } from './audit/at-home.js';
 import { besideDepartures, type PopMoment } from './audit/beside-departures.js';
 import { type Cluster, clusterOf } from './audit/cluster.js';
 import { type Fate, fateOf } from './audit/fate.js';
@@ -44,7 +45,7 @@ export function audit(trace: Trace, fields: PayloadFields = DEFAULT_FIELDS): Aud
   ];
   const moments = momentsOf(judgements, evidence);
   const interrupted = interruptedPops(evidence, trace);
-  return {
+  const report: Audit = {
     schema: 1,
     trace: aboutTrace(trace, evidence),
     totals: totalsOf(judgements, evidence),
@@ -57,6 +58,7 @@ export function audit(trace: Trace, fields: PayloadFields = DEFAULT_FIELDS): Aud
     hints: hintsOf({ trace, evidence, judgements, conduct: (connection) => judge.conductOf(connection) }),
     fates: judgements.map((judgement) => fateOf(judgement, evidence)),
   };
+  return auditAtHome(report, evidence);
 }
 
 function comparisonsOf(

@@ -63,6 +63,7 @@ describe('next to a moment', () => {
 
   it('is of the process that reads the queue', () => {
     expect(all.nextTo(`chat${ELSEWHERE}`, 195_000)?.channel).toBe(`${ELSEWHERE}carl`);
+    expect(all.nextTo(`chat${ELSEWHERE} on b.db`, 195_000)?.channel).toBe(`${ELSEWHERE}carl`);
     expect(all.nextTo('chatgeneral', 195_000)).toBeNull();
   });
 });

@@ -53,9 +53,10 @@ export class Departures {
     return [...this.#byProcess.values()].flat();
   }
 
-  /** Those of the process that reads this queue, in order. The queue's name ends with the process'. */
+  /** Those of the process that reads this queue, in order. The queue's key ends with the process' name; its own name may say its host, too. */
   ofQueue(queue: string): readonly Departure[] {
-    for (const [process, list] of this.#byProcess) if (queue.endsWith(process)) return list;
+    const key = processOf(queue);
+    for (const [process, list] of this.#byProcess) if (key?.endsWith(process)) return list;
     return [];
   }
 

@@ -19,6 +19,8 @@ export interface Answer {
   readonly figures: Readonly<Record<string, number>>;
   /** Ids of the operations that prove it. */
   readonly operations: readonly number[];
+  /** Of several traces: for each of the operations the one that has it, under this id. */
+  readonly traces?: readonly string[];
 }
 
 /** What the answers are drawn from. */

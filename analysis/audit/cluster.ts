@@ -20,6 +20,8 @@ export interface Cluster {
     readonly channel: string;
     readonly group: string;
     readonly operation: number;
+    /** Of several traces: the one that has this operation, under this id. */
+    readonly trace?: string;
     readonly before_us: number;
     readonly lost_something: boolean;
   }[];

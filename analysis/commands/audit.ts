@@ -1,8 +1,8 @@
 /** `gaptrace audit`: a trace in, the fate of every message to stdout. */
 import type { Command } from 'commander';
-import { openTrace } from '../../proxy/trace/open.js';
 import { print } from '../../terminal/print.js';
 import { type Audit, audit } from '../audit.js';
+import { openTraces } from '../open-traces.js';
 import { renderAudit } from '../render/audit-text.js';
 import { exitStatusOf } from '../verdict.js';
 import {
@@ -20,7 +20,10 @@ export function registerAudit(program: Command): void {
     program
       .command('audit')
       .description('say what became of every message: totals, losses by moment, who had just left, hints')
-      .argument('<trace>', 'trace file, as `gaptrace proxy` or `gaptrace import` wrote it'),
+      .argument(
+        '<trace...>',
+        'trace file, as `gaptrace proxy` or `gaptrace import` wrote it; of a layer with several Redis hosts that of each',
+      ),
   )
     .addHelpText(
       'after',
@@ -35,14 +38,15 @@ ${EXIT_STATUS}
 
 Examples:
   gaptrace audit gaptrace.db
+  gaptrace audit host-a.db host-b.db
   gaptrace audit gaptrace.db --json | jq '.clusters[].rooms'
   gaptrace audit gaptrace.db --format ndjson | jq 'select(.part == "fate" and .verdict == "lost")'`,
     )
     .action(runAudit);
 }
 
-async function runAudit(path: string, options: JudgeOptions): Promise<void> {
-  const trace = openTrace(path);
+async function runAudit(paths: readonly string[], options: JudgeOptions): Promise<void> {
+  const trace = openTraces(paths);
   try {
     const report = trace.snapshot(() => audit(trace, fieldsOf(options)));
     switch (formatOf(options)) {

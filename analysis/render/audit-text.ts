@@ -11,7 +11,7 @@ import { groupedBy, type Tally, type Totals } from '../audit/totals.js';
 import type { Audit } from '../audit.js';
 import type { Hint } from '../hints/hint.js';
 import { seconds } from '../question.js';
-import { plural, short, traceLine, visible, wrapped } from './text.js';
+import { inTrace, plural, short, traceLine, visible, wrapped } from './text.js';
 
 /** `colour`: for a terminal that shows colours. */
 export function renderAudit(audit: Audit, colour = false): string {
@@ -26,10 +26,10 @@ export function renderAudit(audit: Audit, colour = false): string {
     ...['', title('MINUTE BY MINUTE'), ''],
     ...minuteLines(minutes),
     ...['', title('FOUR QUESTIONS'), ''],
-    ...answers.flatMap(({ question, answer, operations }, at) => [
+    ...answers.flatMap(({ question, answer, operations, traces }, at) => [
       `  ${at + 1}. ${question}`,
       ...wrapped(answer, '     '),
-      ...(operations.length > 0 ? [`     Proof: ${operationList(operations)}.`] : []),
+      ...(operations.length > 0 ? [`     Proof: ${operationList(operations, traces)}.`] : []),
       '',
     ]),
     title('HINTS'),
@@ -46,7 +46,10 @@ function hintLines([kind, hints]: [string, Hint[]]): string[] {
     `  ${kind}`,
     ...hints.flatMap(({ seen, operations }) => [
       ...wrapped(short(seen), '     '),
-      `     Seen in: ${operationList(operations.map(({ id }) => id))}.`,
+      `     Seen in: ${operationList(
+        operations.map(({ id }) => id),
+        tracesOf(operations),
+      )}.`,
     ]),
     ...wrapped(`What to do: ${advice}`, '     '),
     '',
@@ -101,7 +104,7 @@ function clusterRows({ from_us: from, to_us: to, losses, causes, rooms, recipien
     ),
     ...(last
       ? wrapped(
-          `just ${last.before_us < 0 ? 'after' : 'before'}, ${short(last.channel)} left ${last.group}${last.lost_something ? '' : ' and lost nothing'} (ZREM, operation ${last.operation}, ${beforeText(last.before_us)})${others.length > 0 ? `; or it was who left with ${others.map(({ operation, before_us }) => `operation ${operation}, ${beforeText(before_us)}`).join('; ')}` : ''}`,
+          `just ${last.before_us < 0 ? 'after' : 'before'}, ${short(last.channel)} left ${last.group}${last.lost_something ? '' : ' and lost nothing'} (ZREM, operation ${last.operation}${inTrace(last)}, ${beforeText(last.before_us)})${others.length > 0 ? `; or it was who left with ${others.map((other) => `operation ${other.operation}${inTrace(other)}, ${beforeText(other.before_us)}`).join('; ')}` : ''}`,
           indent,
         )
       : []),
@@ -112,9 +115,9 @@ function beforeText(us: number): string {
   return `${(Math.abs(us) / 1000).toFixed(1)} ms ${us < 0 ? 'after' : 'before'}`;
 }
 
-function lossText({ sender, count, member, operations }: Fate): string {
+function lossText({ sender, count, member, operations, traces }: Fate): string {
   const what = sender === null ? `message ${member}` : `message ${count} of sender ${sender}`;
-  return `${what} (operations ${operations.join(', ')})`;
+  return `${what} (operations ${numbered(operations, traces).join(', ')})`;
 }
 
 function minuteLines(minutes: readonly Minute[]): string[] {
@@ -156,8 +159,18 @@ function counts(of: Readonly<Record<string, number>>): string {
 
 const SHOWN_OPERATIONS = 12;
 
-function operationList(ids: readonly number[]): string {
+/** Of several traces, the one of each operation; none where there is one trace. */
+function tracesOf(operations: Hint['operations']): readonly string[] {
+  return operations.flatMap(({ trace }) => trace ?? []);
+}
+
+/** Of several traces, `650 of b.db`. */
+function numbered(ids: readonly number[], traces: readonly string[] = []): string[] {
+  return ids.map((id, at) => `${id}${inTrace({ trace: traces[at] })}`);
+}
+
+function operationList(ids: readonly number[], traces: readonly string[] = []): string {
   const more = ids.length - SHOWN_OPERATIONS;
-  const shown = ids.slice(0, SHOWN_OPERATIONS).join(', ');
+  const shown = numbered(ids.slice(0, SHOWN_OPERATIONS), traces).join(', ');
   return `${ids.length === 1 ? 'operation' : 'operations'} ${shown}${more > 0 ? ` and ${more} more (--json has them all)` : ''}`;
 }

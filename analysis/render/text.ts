@@ -148,7 +148,7 @@ function closeRow(event: FindingEvent): string {
 }
 
 /** Of several traces, which. */
-function inTrace({ trace }: FindingOperation | FindingEvent): string {
+export function inTrace({ trace }: { readonly trace?: string | undefined }): string {
   return trace === undefined ? '' : ` of ${visible(trace)}`;
 }
 
