@@ -25,6 +25,7 @@ import {
   unknownSender,
 } from './question.js';
 import { refusedSends } from './refused-sends.js';
+import { scopeOf } from './scope.js';
 import { isLoss, type Verdict, worst } from './verdict.js';
 
 export type Question =
@@ -47,14 +48,28 @@ export interface Analysis {
 
 const SUMMARY: readonly Verdict[] = ['delivered', 'lost', 'indeterminate'];
 
-/** Throws GaptraceError GAPTRACE_SENDER when none of the senders asked about is in the trace. */
-export function analyze(trace: Trace, question: Question, fields: PayloadFields = DEFAULT_FIELDS): Analysis {
+/**
+ * `prefixes`: of which applications (scope.ts); none: of all. Throws GaptraceError GAPTRACE_SENDER when none of the senders asked
+ * about is in the trace, GAPTRACE_PREFIX when it has nothing of a prefix.
+ */
+export function analyze(
+  trace: Trace,
+  question: Question,
+  fields: PayloadFields = DEFAULT_FIELDS,
+  prefixes: readonly string[] = [],
+): Analysis {
   // "No operation carries it, up to now" is true of one moment only: a proxy may be writing.
-  return trace.snapshot(() => analysisOf(trace, question, fields));
+  return trace.snapshot(() => analysisOf(trace, question, fields, prefixes));
 }
 
-function analysisOf(trace: Trace, question: Question, fields: PayloadFields): Analysis {
-  const evidence = new Evidence(trace, fields);
+function analysisOf(
+  trace: Trace,
+  question: Question,
+  fields: PayloadFields,
+  prefixes: readonly string[],
+): Analysis {
+  const following = question.ask === 'gaps' && question.following === true;
+  const evidence = new Evidence(trace, fields, scopeOf(trace, prefixes, following));
   const judge = new Judge(evidence);
   const pubsub = new PubSubJudge(trace, evidence, fields);
   const queued = judge.all();

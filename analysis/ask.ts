@@ -44,6 +44,8 @@ export interface AnalyzeOptions {
   readonly countField?: string;
   /** Where it names its sender's channel, by which a client's channel is known. `sender_channel_name` by default. */
   readonly channelField?: string;
+  /** Of several applications on one Redis: the `prefix` of the channel layer, or of several, that is judged. All, by default. */
+  readonly prefix?: string | readonly string[];
 }
 
 /**
@@ -55,7 +57,7 @@ export interface AnalyzeOptions {
  * @param trace - from `openTrace`, not yet closed.
  * @returns the verdict on each message asked about, with the operations it rests on (`findings`), and how many messages got
  *   which verdict (`summary`).
- * @throws GaptraceError (as a rejection) GAPTRACE_SENDER where the trace knows none of the senders; GAPTRACE_GAPS where a report or a
+ * @throws GaptraceError (as a rejection) GAPTRACE_SENDER where the trace knows none of the senders; GAPTRACE_PREFIX where it has nothing of a prefix; GAPTRACE_GAPS where a report or a
  *   line cannot be understood (it is named); GAPTRACE_INPUT where the file cannot be read.
  */
 export async function analyzeGap(
@@ -64,10 +66,12 @@ export async function analyzeGap(
   options: AnalyzeOptions = {},
 ): Promise<Analysis> {
   const fields = fieldsOf(options);
-  if (!question) return analyze(trace, { ask: 'losses' }, fields);
-  if ('gaps' in question) return analyze(trace, { ask: 'gaps', log: await logOf(question) }, fields);
+  const prefixes = prefixesOf(options);
+  if (!question) return analyze(trace, { ask: 'losses' }, fields, prefixes);
+  if ('gaps' in question)
+    return analyze(trace, { ask: 'gaps', log: await logOf(question) }, fields, prefixes);
   const { sender, count } = question;
-  return analyze(trace, { ask: 'message', sender, count }, fields);
+  return analyze(trace, { ask: 'message', sender, count }, fields, prefixes);
 }
 
 /**
@@ -76,9 +80,10 @@ export async function analyzeGap(
  * Reads the whole trace; on one that is still being written: as far as it has come.
  *
  * @param trace - from `openTrace`, not yet closed.
+ * @throws GaptraceError GAPTRACE_PREFIX where the trace has nothing of a prefix.
  */
 export function audit(trace: Trace, options: AnalyzeOptions = {}): Audit {
-  return trace.snapshot(() => auditOf(trace, fieldsOf(options)));
+  return trace.snapshot(() => auditOf(trace, fieldsOf(options), prefixesOf(options)));
 }
 
 function fieldsOf({ senderField, countField, channelField }: AnalyzeOptions): PayloadFields {
@@ -87,6 +92,10 @@ function fieldsOf({ senderField, countField, channelField }: AnalyzeOptions): Pa
     count: countField ?? DEFAULT_FIELDS.count,
     channel: channelField ?? DEFAULT_FIELDS.channel,
   };
+}
+
+function prefixesOf({ prefix = [] }: AnalyzeOptions): readonly string[] {
+  return typeof prefix === 'string' ? [prefix] : prefix;
 }
 
 /** Reports from a program are checked as those from a file are. */

@@ -21,6 +21,7 @@ import type { Judgement } from './judgement.js';
 import { DEFAULT_FIELDS, type PayloadFields } from './payload.js';
 import { PubSubJudge } from './pubsub/judge.js';
 import { refusedSends } from './refused-sends.js';
+import { scopeOf } from './scope.js';
 
 export interface Audit {
   readonly schema: 1;
@@ -35,8 +36,13 @@ export interface Audit {
   readonly fates: readonly Fate[];
 }
 
-export function audit(trace: Trace, fields: PayloadFields = DEFAULT_FIELDS): Audit {
-  const evidence = new Evidence(trace, fields);
+/** `prefixes`: of which applications (scope.ts); none: of all. Throws GaptraceError GAPTRACE_PREFIX when the trace has nothing of one. */
+export function audit(
+  trace: Trace,
+  fields: PayloadFields = DEFAULT_FIELDS,
+  prefixes: readonly string[] = [],
+): Audit {
+  const evidence = new Evidence(trace, fields, scopeOf(trace, prefixes));
   const judge = new Judge(evidence);
   const judgements: readonly Judgement[] = [
     ...judge.all(),

@@ -14,6 +14,7 @@ import { Readers } from './readers.js';
 import { ReceiveLoops } from './receive-loops.js';
 import { RedisSamples } from './redis-samples.js';
 import { RollCalls } from './roll-calls.js';
+import { EVERYTHING, type Scope, within } from './scope.js';
 import { NOT_YET_RECORDED, SeveralTraces } from './several-traces.js';
 
 export interface Span {
@@ -32,6 +33,8 @@ const READ_MEMBERS_WITHIN_US = 1_000_000;
 
 export class Evidence {
   readonly trace: Trace;
+  /** Whose queues, groups and channels are judged. */
+  readonly scope: Scope;
   readonly journeys: Journeys;
   /** What each queue can have held, and when. */
   readonly models: QueueModels;
@@ -52,9 +55,10 @@ export class Evidence {
   readonly #loops = new Map<QueueHistory, ReceiveLoops>();
   #rollCalls: RollCalls | undefined;
 
-  constructor(trace: Trace, fields: PayloadFields = DEFAULT_FIELDS) {
+  constructor(trace: Trace, fields: PayloadFields = DEFAULT_FIELDS, scope: Scope = EVERYTHING) {
     this.trace = trace;
-    this.journeys = readJourneys(trace, fields);
+    this.scope = scope;
+    this.journeys = within(scope, readJourneys(trace, fields));
     this.connections = new Map([...trace.connections()].map((connection) => [connection.id, connection]));
     this.holes = [...trace.holes()];
     this.departures = new Departures(this.journeys);
@@ -94,7 +98,7 @@ export class Evidence {
 
   /** Who was asked into each group_send. Read from the trace when first asked for: few questions need it. */
   get rollCalls(): RollCalls {
-    this.#rollCalls ??= new RollCalls(this.trace, this.journeys.journeys);
+    this.#rollCalls ??= new RollCalls(this.trace, this.journeys.journeys, this.scope);
     return this.#rollCalls;
   }
 

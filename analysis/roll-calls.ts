@@ -11,6 +11,7 @@
 import type { Trace, TraceOperation } from '../proxy/trace/trace.js';
 import { type Journey, type Mark, markOf } from './journey.js';
 import { nameOf, stepOf } from './profiles/channel-layer.js';
+import { EVERYTHING, type Scope } from './scope.js';
 
 export interface RollCall {
   readonly group: string;
@@ -52,10 +53,10 @@ export class RollCalls {
   /** When a group_send was enqueued, by the channels that it was for. */
   readonly #sends = new Map<string, number[]>();
 
-  constructor(trace: Pick<Trace, 'operations'>, journeys: readonly Journey[]) {
+  constructor(trace: Pick<Trace, 'operations'>, journeys: readonly Journey[], scope: Scope = EVERYTHING) {
     for (const operation of trace.operations({ commands: COMMANDS })) {
       const key = operation.args[1];
-      if (!key?.includes(':group:') || operation.reply?.kind === 'error') continue;
+      if (!key?.includes(':group:') || !scope.has(nameOf(key)) || operation.reply?.kind === 'error') continue;
       if (operation.transaction !== null) continue; // the layer asks and changes groups outside of one
       this.#add(nameOf(key), operation);
     }

@@ -92,6 +92,19 @@ describe('a trace', () => {
     await refused(['analyze-gap', written('damaged.db', bytes)], 'damaged.db');
   });
 
+  test.each(['analyze-gap', 'audit'])(
+    '%s: a prefix that it does not have; those that it has are named',
+    async (command) => {
+      await refused([command, whole, '--prefix', 'absent'], "'absent'", "its prefixes are 'channels_bug'");
+    },
+  );
+
+  test.each(['analyze-gap', 'audit'])('%s: the one prefix that it has changes nothing', async (command) => {
+    const all = await gaptrace(command, whole, '--json');
+    expect(all.status).toBe(1);
+    expect(await gaptrace(command, whole, '--prefix', 'channels_bug', '--json')).toEqual(all);
+  });
+
   test('read-only, for a user who may not write it: read all the same', async () => {
     // Root may write anything, so the program runs as nobody.
     const nobody =

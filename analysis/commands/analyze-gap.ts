@@ -71,6 +71,7 @@ Examples:
   gaptrace analyze-gap gaptrace.db --gaps client.jsonl
   gaptrace analyze-gap gaptrace.db --sender 73cf256d --count 72 --json
   gaptrace analyze-gap host-a.db host-b.db
+  gaptrace analyze-gap gaptrace.db --prefix chat
   gaptrace analyze-gap gaptrace.db --format junit >gaptrace.xml
   tail -qf client-*.jsonl | gaptrace analyze-gap gaptrace.db --follow`,
     )
@@ -87,7 +88,7 @@ async function runAnalyzeGap(paths: readonly string[], options: AnalyzeOptions):
   const question = await questionOf(options);
   const trace = openTraces(paths);
   try {
-    const analysis = analyze(trace, question, fieldsOf(options));
+    const analysis = analyze(trace, question, fieldsOf(options), options.prefix);
     switch (formatOf(options)) {
       case 'json':
         await print(`${JSON.stringify(analysis, null, 2)}\n`);
@@ -124,6 +125,7 @@ async function runFollow(path: string, options: AnalyzeOptions): Promise<void> {
     input: gaps,
     patienceUs: patience,
     fields: fieldsOf(options),
+    prefixes: options.prefix ?? [],
     ...(format === 'text' ? { format, colour: inColour() } : { format: 'ndjson' }),
   });
   process.exitCode = statusFor(status, options);

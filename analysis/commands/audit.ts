@@ -48,7 +48,7 @@ Examples:
 async function runAudit(paths: readonly string[], options: JudgeOptions): Promise<void> {
   const trace = openTraces(paths);
   try {
-    const report = trace.snapshot(() => audit(trace, fieldsOf(options)));
+    const report = trace.snapshot(() => audit(trace, fieldsOf(options), options.prefix));
     switch (formatOf(options)) {
       case 'json':
         for (const text of jsonOf(report)) await print(text);

@@ -29,6 +29,7 @@ export interface JudgeOptions extends Output {
   readonly senderField: string;
   readonly countField: string;
   readonly channelField: string;
+  readonly prefix?: readonly string[];
   readonly exitZero?: true;
 }
 
@@ -45,6 +46,11 @@ export function withJudging(command: Command, ...more: readonly Format[]): Comma
         '--channel-field <path>',
         "where the payload names its sender's channel, by which the channel of a client is known",
         DEFAULT_FIELDS.channel,
+      )
+      .option(
+        '--prefix <prefix>',
+        'only the application whose channel layer has this prefix, of several on one Redis (repeatable)',
+        (prefix: string, before: readonly string[] = []) => [...before, prefix],
       )
       .option('--exit-zero', 'exit with 0 when losses are found, too'),
     ...more,

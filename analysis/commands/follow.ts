@@ -33,6 +33,8 @@ export type FollowOptions = {
   /** How long a gap may wait for its answer. */
   readonly patienceUs: number;
   readonly fields: PayloadFields;
+  /** Of which applications; none: of all. */
+  readonly prefixes: readonly string[];
 } & ({ readonly format: 'text'; readonly colour: boolean } | { readonly format: 'ndjson' });
 
 const SIGNAL_STATUS = { SIGINT: 130, SIGTERM: 143 } as const;
@@ -151,7 +153,8 @@ class Following {
     const reading = this.#readingAt(nowUs);
     this.#asked = false;
     const question = { ask: 'gaps', log: this.#pending.questions(this.#spokeAs), following: true } as const;
-    const findings = this.#pending.settle(analyze(this.#trace, question, this.#options.fields), reading);
+    const { fields, prefixes } = this.#options;
+    const findings = this.#pending.settle(analyze(this.#trace, question, fields, prefixes), reading);
     const endedMs = performance.now();
     const pauseMs = Math.max(LOOK_EVERY_MS, (endedMs - beganMs) * PAUSE_TIMES);
     const { watermarkUs, traceEnded } = reading;

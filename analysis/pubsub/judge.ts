@@ -46,12 +46,14 @@ export class PubSubJudge {
   /** The verdicts on every message of the layer, channel by channel. */
   all(): JudgedPublication[] {
     const silent = { missed: false, sameElsewhere: false };
-    return [...this.#facts.publications.values()].flat().flatMap((publication) => {
-      const judged = endingsOf(publication, this.#ground).map((ending) =>
+    const publications = [...this.#facts.publications.values()].flat();
+    const judged = publications.filter(({ channel }) => this.#evidence.scope.has(channel));
+    return judged.flatMap((publication) => {
+      const verdicts = endingsOf(publication, this.#ground).map((ending) =>
         this.#judge(publication, ending, silent),
       );
-      const telling = judged.filter(({ verdict }) => isLoss(verdict) || verdict === 'indeterminate');
-      return telling.length > 0 ? telling : [speaking(judged)];
+      const telling = verdicts.filter(({ verdict }) => isLoss(verdict) || verdict === 'indeterminate');
+      return telling.length > 0 ? telling : [speaking(verdicts)];
     });
   }
 
