@@ -16,6 +16,7 @@ import { RedisSamples } from './redis-samples.js';
 import { RollCalls } from './roll-calls.js';
 import { EVERYTHING, type Scope, within } from './scope.js';
 import { NOT_YET_RECORDED, SeveralTraces } from './several-traces.js';
+import { type MayBeFor, nameRecipients } from './unnamed-recipients.js';
 
 export interface Span {
   readonly fromUs: number;
@@ -51,6 +52,8 @@ export class Evidence {
   readonly endUs: number;
   /** What the recorder added each way, microseconds. */
   readonly latencyUs: number;
+  /** Of messages whose recipients are not known: whom they may have been for. */
+  readonly mayBeFor: ReadonlyMap<Journey, MayBeFor>;
   readonly #conduct = new Map<number, Conduct>();
   readonly #loops = new Map<QueueHistory, ReceiveLoops>();
   #rollCalls: RollCalls | undefined;
@@ -61,6 +64,8 @@ export class Evidence {
     this.journeys = within(scope, readJourneys(trace, fields));
     this.connections = new Map([...trace.connections()].map((connection) => [connection.id, connection]));
     this.holes = [...trace.holes()];
+    this.latencyUs = Number(trace.meta.get('latency_us') ?? 0);
+    this.mayBeFor = nameRecipients(this);
     this.departures = new Departures(this.journeys);
     this.startedUnixUs = trace.startedUnixUs;
     this.endUs = trace.watermarkUs;
@@ -70,7 +75,6 @@ export class Evidence {
     );
     this.readers = new Readers(this.connections, this.endUs);
     this.samples = new RedisSamples(trace.samples());
-    this.latencyUs = Number(trace.meta.get('latency_us') ?? 0);
   }
 
   /** How a connection was used. `lostPops` are operation ids, the same ones at every call: the first answer is kept. */
@@ -131,12 +135,12 @@ export class Evidence {
     if (recipients === null) return [];
     const enqueue = enqueues.at(-1);
     if (enqueue?.by !== 'group_send')
-      return this.#requestsHidden(Math.min(...recipients.map((each) => this.#lastSeenUs(each, atUs))), atUs);
-    return this.#requestsHidden(memberSinceUs(enqueue), atUs);
+      return this.requestsHidden(Math.min(...recipients.map((each) => this.#lastSeenUs(each, atUs))), atUs);
+    return this.requestsHidden(memberSinceUs(enqueue), atUs);
   }
 
-  /** The requests say who comes and goes. A group is on one host: where its leaves are not yet recorded, its joins are not either. */
-  #requestsHidden(fromUs: number, toUs: number): TraceHole[] {
+  /** Holes that could hide requests: they say who comes and goes. A group is on one host: where its leaves are not yet recorded, its joins are not either. */
+  requestsHidden(fromUs: number, toUs: number): TraceHole[] {
     return this.holes.filter(
       ({ reason, direction, ...hole }) =>
         reason !== 'redacted' &&

@@ -35,7 +35,8 @@ export interface Enqueue extends Mark {
 export interface Journey {
   readonly queue: string;
   readonly member: Buffer;
-  readonly payload: Payload;
+  /** Its recipients are filled in later where it does not say them and the roll calls do (unnamed-recipients.ts). */
+  payload: Payload;
   readonly enqueues: Enqueue[];
   /** Polls that brought it, in the order of their replies. */
   readonly pops: Mark[];

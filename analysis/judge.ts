@@ -12,6 +12,7 @@ import type { Judgement, Waypoint } from './judgement.js';
 import { episodeOf, everOverlaps, inStepUs } from './out-of-step.js';
 import { processOf } from './profiles/channel-layer.js';
 import { consequencesOf, storyOf } from './story.js';
+import { unlessAllLeft } from './unless-all-left.js';
 
 export class Judge {
   readonly #evidence: Evidence;
@@ -46,10 +47,11 @@ export class Judge {
 
   #judge(journey: Journey, ending: Ending, missed: Missed): JudgedJourney {
     const evidence = this.#evidence;
-    const sentence = this.#sentence(journey, ending, missed);
     const pop = journey.pops.at(-1) ?? null;
     const last = pop ?? journey.enqueues.at(-1) ?? journey.backups.at(-1) ?? journey.acknowledgements.at(-1);
     const atUs = last?.repliedUs ?? last?.requestedUs ?? 0;
+    const known = { journey, ending, atUs };
+    const sentence = unlessAllLeft(this.#sentence(journey, ending, missed), known, evidence);
     const { payload, queue, member } = journey;
     return {
       ...{ journey, ending, payload, queue, member, atUs, ...sentence },

@@ -96,6 +96,16 @@ export class RollCalls {
     );
   }
 
+  /** Every roll call whose reply is known. */
+  answered(): RollCall[] {
+    return [...this.#groups.values()].flatMap(({ calls }) => calls);
+  }
+
+  /** Was any group called within a span without an answer in the trace? */
+  unanswered(fromUs: number, toUs: number): boolean {
+    return [...this.#groups.keys()].some((group) => this.openIn(group, fromUs, toUs) !== undefined);
+  }
+
   /** Was a group called within a span without an answer in the trace? */
   openIn(group: string, fromUs: number, toUs: number): Mark | undefined {
     return this.#groups

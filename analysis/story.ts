@@ -13,7 +13,11 @@ export function digestOf(member: Buffer): string | null {
 }
 
 export function storyOf(journey: Journey, evidence: Evidence): string[] {
-  return [sentStory(journey, evidence), ...poppedStory(journey)];
+  return [
+    sentStory(journey, evidence),
+    ...unreadableStory(journey.payload, recipientsStory(journey.payload)),
+    ...poppedStory(journey),
+  ];
 }
 
 /** What follows for those it was for. */
@@ -31,6 +35,18 @@ export function consequencesOf({ payload }: Journey, ending: Ending): string[] {
 /** The beginning of a sentence about it. */
 export function whichMessage({ sender, count }: Payload, member: Buffer): string {
   return sender === null ? `The message ${digestOf(member)}` : `Message ${count} of sender ${sender}`;
+}
+
+/** Nothing where the payload can be read. `who`: what follows of its recipients. */
+export function unreadableStory({ excerpt }: Payload, who: string): string[] {
+  if (excerpt !== null) return [];
+  return [`Its payload is encrypted or of another format, so gaptrace names it by digest${who}.`];
+}
+
+function recipientsStory({ recipients }: Payload): string {
+  return recipients === null
+    ? ' and cannot say who it was for'
+    : '; who it was for, the roll call (ZRANGE) of its group says';
 }
 
 function sentStory({ payload, queue, member, enqueues }: Journey, evidence: Evidence): string {

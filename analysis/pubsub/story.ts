@@ -2,7 +2,7 @@
 import type { TraceConnection } from '../../proxy/trace/trace.js';
 import type { Waypoint } from '../judgement.js';
 import { seconds } from '../question.js';
-import { whichMessage } from '../story.js';
+import { unreadableStory, whichMessage } from '../story.js';
 import type { PubSubEnding } from './ending.js';
 import type { Publication } from './facts.js';
 
@@ -18,6 +18,7 @@ export function storyOf({ mark, channel, payload, member, receivers }: Publicati
         : `; Redis counted ${receivers} ${receivers === 1 ? 'subscriber' : 'subscribers'}`;
   return [
     `${whichMessage(payload, member)} was published to ${channel} (PUBLISH, operation ${mark.id}) on connection ${mark.connection} at ${seconds(mark.requestedUs)}${answer}.`,
+    ...unreadableStory(payload, ''),
   ];
 }
 
