@@ -113,6 +113,16 @@ describe('where one roll call can be its own', () => {
     expect(judged(trace)).toMatchObject({ ...POPPED, recipients: [ANNA, BERT] });
   });
 
+  it('a script that Redis did not know by its hash is sent again, with its text, for the same roll call', () => {
+    const trace = lost((script) => {
+      script.rollCall(3000, 1, [ANNA, BERT]);
+      const noscript = { kind: 'error', text: 'NOSCRIPT No matching script.' } as const;
+      script.request(3002, 1, ['EVALSHA', 'f00d', '1', QUEUE, LOST, '9', '3', '60'], noscript);
+      script.groupSend(3004, 1, LOST);
+    });
+    expect(judged(trace)).toMatchObject({ ...POPPED, recipients: [ANNA, BERT] });
+  });
+
   it('nor do those of other processes', () => {
     const trace = lost((script) => {
       const elsewhere = 'specific.ffffffffffffffffffffffffffffffff!x';

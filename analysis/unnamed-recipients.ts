@@ -108,8 +108,8 @@ class Histories {
     this.#facts = facts;
     this.#rollCalls = new RollCalls(facts.trace, [], facts.scope);
     for (const { queue, enqueues } of facts.journeys.journeys)
-      for (const { id, by, requestedUs } of enqueues) {
-        if (by === 'send') continue;
+      for (const { id, by, requestedUs, acceptance } of enqueues) {
+        if (by === 'send' || acceptance === 'refused') continue;
         const send = this.#sends.get(id) ?? { atUs: requestedUs, queues: new Set<string>(), members: 0 };
         this.#sends.set(id, send);
         send.queues.add(keyOf(queue, facts));
@@ -119,7 +119,7 @@ class Histories {
 
   /** Null: its own roll call is not certain to be in the trace. */
   of({ queue, enqueues }: Journey): MayBeFor | null {
-    const [enqueue, again] = enqueues;
+    const [enqueue, again] = enqueues.filter(({ acceptance }) => acceptance !== 'refused');
     if (!enqueue || again || enqueue.by === 'send') return null;
     const history = this.#history(keyOf(queue, this.#facts));
     const at = history.events.findIndex(({ send }) => send === enqueue.id);

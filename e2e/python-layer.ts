@@ -17,6 +17,8 @@ export interface PythonLayerOptions {
   readonly channel_capacity?: Readonly<Record<string, number>>;
   readonly expiry?: number;
   readonly group_expiry?: number;
+  /** Needs Debian's python3-cryptography. */
+  readonly symmetric_encryption_keys?: readonly string[];
   /** No option of the layer: what a forked process has from its parent. */
   readonly client_prefix?: string;
 }

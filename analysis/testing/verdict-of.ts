@@ -27,8 +27,7 @@ export function message(count: number): Buffer {
 }
 
 /** Anna is there, and her process receives in good health on connection 2: three messages, until 320 ms. */
-export function healthy(): ScriptedTrace {
-  const trace = new ScriptedTrace();
+export function healthy(trace = new ScriptedTrace()): ScriptedTrace {
   trace.join(1, 1, ANNA);
   for (const [i, at] of [100, 200, 300].entries()) {
     trace.groupSend(at, 1, message(i));
