@@ -158,8 +158,7 @@ function verdictOn(
       `the ZADD of operation ${perhaps.id}, on another connection, may be its own or another's`,
     );
   if (
-    evidence.holesHiding(queue.name, { fromUs: count.requestedUs, toUs: repliedUs + NEXT_COMMAND_WITHIN_US })
-      .length > 0
+    evidence.isHidden(queue.name, { fromUs: count.requestedUs, toUs: repliedUs + NEXT_COMMAND_WITHIN_US })
   )
     return undecided('what followed may be in a hole of the trace');
   if (count.flushedUs === null || closedUs - repliedUs < LIVED_ON_US)
