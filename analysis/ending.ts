@@ -10,10 +10,10 @@
  */
 
 import type { TraceHole } from '../proxy/trace/trace.js';
+import { backupDoubt } from './backup-doubt.js';
 import type { Evidence } from './evidence.js';
 import type { Enqueue, Journey, Mark, QueueHistory } from './journey.js';
 import { misplacedBy } from './misplaced.js';
-import { backupDoubt } from './backup-doubt.js';
 import { countWhile, firstSince, seconds } from './moment.js';
 import { acknowledgedInItsPlace } from './overtaken-backup.js';
 import { isProcessQueue } from './profiles/channel-layer.js';
@@ -229,7 +229,9 @@ function nextStep(pop: Mark, poppedUs: number, queue: QueueHistory, evidence: Ev
 function unguarded(journey: Journey, pop: Mark, queue: QueueHistory, evidence: Evidence): Ending {
   const closedUs = evidence.connections.get(pop.connection)?.closedUs ?? evidence.endUs;
   const span = { fromUs: pop.requestedUs, toUs: Math.max(closedUs, pop.repliedUs ?? pop.requestedUs) };
-  const hole = [...evidence.holesHiding(queue.name, span)].find(({ connection }) => connection === null || connection === pop.connection);
+  const hole = [...evidence.holesHiding(queue.name, span)].find(
+    ({ connection }) => connection === null || connection === pop.connection,
+  );
   if (hole) return undecided(`popped, but ${holeText(hole)}`, ['lost', 'delivered']);
   if (evidence.present(journey.payload.recipients, pop.requestedUs)?.length === 0)
     return { at: 'left', why: 'everyone it was for had left before it was popped' };

@@ -5,12 +5,13 @@
 import type { Trace, TraceConnection, TraceHole, TraceOperation } from '../proxy/trace/trace.js';
 import { Departures } from './departures.js';
 import { FullQueues } from './fullness.js';
-import { type Enqueue, type Journey, type Journeys, type QueueHistory, readJourneys } from './journey.js';
 import { HiddenByHoles } from './hidden.js';
+import { type Enqueue, type Journey, type Journeys, type QueueHistory, readJourneys } from './journey.js';
 import { type Beat, type Episode, outOfStepEpisodes } from './out-of-step.js';
 import { DEFAULT_FIELDS, type PayloadFields } from './payload.js';
-import { stepOf } from './profiles/channel-layer.js';
+import { Polls } from './polls.js';
 import { Presence } from './presence.js';
+import { stepOf } from './profiles/channel-layer.js';
 import { QueueModels } from './queue-model.js';
 import { Readers } from './readers.js';
 import { ReceiveLoops } from './receive-loops.js';
@@ -53,6 +54,7 @@ export class Evidence {
   readonly #hidden: HiddenByHoles;
   readonly #conduct = new Map<number, Conduct>();
   readonly #loops = new Map<QueueHistory, ReceiveLoops>();
+  readonly #polls = new Map<QueueHistory, Polls>();
   #rollCalls: RollCalls | undefined;
 
   constructor(trace: Trace, fields: PayloadFields = DEFAULT_FIELDS) {
@@ -95,6 +97,16 @@ export class Evidence {
       this.#loops.set(queue, loops);
     }
     return loops;
+  }
+
+  /** When a queue was polled. */
+  polls(queue: QueueHistory): Polls {
+    let polls = this.#polls.get(queue);
+    if (!polls) {
+      polls = new Polls(queue, this.connections, this.endUs);
+      this.#polls.set(queue, polls);
+    }
+    return polls;
   }
 
   /** Who was asked into each group_send. Read from the trace when first asked for: few questions need it. */

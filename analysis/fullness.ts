@@ -20,10 +20,7 @@ interface Target {
   readonly queue: QueueHistory;
 }
 
-type IsHidden = (
-  queue: string,
-  span: { readonly fromUs: number; readonly toUs: number },
-) => boolean;
+type IsHidden = (queue: string, span: { readonly fromUs: number; readonly toUs: number }) => boolean;
 
 export class FullQueues {
   readonly #models: QueueModels;

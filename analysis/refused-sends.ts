@@ -157,9 +157,7 @@ function verdictOn(
     return undecided(
       `the ZADD of operation ${perhaps.id}, on another connection, may be its own or another's`,
     );
-  if (
-    evidence.isHidden(queue.name, { fromUs: count.requestedUs, toUs: repliedUs + NEXT_COMMAND_WITHIN_US })
-  )
+  if (evidence.isHidden(queue.name, { fromUs: count.requestedUs, toUs: repliedUs + NEXT_COMMAND_WITHIN_US }))
     return undecided('what followed may be in a hole of the trace');
   if (count.flushedUs === null || closedUs - repliedUs < LIVED_ON_US)
     return undecided(

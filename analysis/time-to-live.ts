@@ -33,7 +33,13 @@ export function deathsOf(queue: QueueHistory): Death[] {
     const [earliestUs, dueUs] = [fromUs, byUs].map((us) => us + seconds * 1e6) as [number, number];
     const span = { fromUs: earliestUs - CLOCK_TOLERANCE_US, byUs: dueUs + CLOCK_TOLERANCE_US };
     while (firstAfter < certain.length && (certain[firstAfter] as Setting).fromUs < fromUs) firstAfter++;
-    const renewed = certain[Math.max(firstAfter, countWhile(certain, (one) => one.fromUs < byUs))];
+    const renewed =
+      certain[
+        Math.max(
+          firstAfter,
+          countWhile(certain, (one) => one.fromUs < byUs),
+        )
+      ];
     const alone = latestUs <= fromUs && (settings[at + 1]?.fromUs ?? Number.POSITIVE_INFINITY) >= span.byUs;
     latestUs = Math.max(latestUs, byUs);
     if (renewed && renewed.byUs <= span.fromUs) return [];

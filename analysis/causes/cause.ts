@@ -78,11 +78,5 @@ export function milliseconds(fromUs: number, toUs: number): string {
 export function pollsBetween({ pop }: EndAtPop, { queue, evidence }: Case, untilUs: number): number {
   const poppedUs = pop.repliedUs ?? pop.requestedUs;
   const { several } = evidence.loops(queue);
-  return queue.receives.filter(
-    (mark) =>
-      mark.command === 'BZPOPMIN' &&
-      mark.requestedUs > poppedUs &&
-      mark.requestedUs < untilUs &&
-      (!several || mark.connection === pop.connection),
-  ).length;
+  return evidence.polls(queue).between(poppedUs, untilUs, several ? pop.connection : null);
 }

@@ -42,8 +42,7 @@ function whyThisOne({ end: { enqueue }, journey, queue, evidence }: Case<EndAtEn
   const gone = shownGone(journey, enqueue.repliedUs ?? enqueue.requestedUs, queue);
   if (!gone) return null;
   const shownUs = gone.mark.repliedUs ?? gone.mark.requestedUs;
-  const departures = evidence.models.of(queue.name).departuresOf(journey);
-  return departures.every(({ fromUs }) => fromUs > shownUs)
+  return evidence.models.of(queue.name).departuresOf(journey, shownUs).length === 0
     ? `${said}; had it been put into this one, it would have been popped: ${gone.why}`
     : null;
 }
