@@ -157,6 +157,12 @@ function afterPop(journey: Journey, pop: Mark, queue: QueueHistory, evidence: Ev
   if (restore) return inQueue(journey, restore.repliedUs ?? restore.requestedUs, queue, evidence);
   const [hole] = evidence.holesHiding(queue.name, { fromUs: poppedUs, toUs: evidence.endUs });
   if (hole) return undecided(`popped and backed up, then ${holeText(hole)}`);
+  const [hidden] = evidence.holesHidingWhoIsThere(journey, evidence.endUs);
+  if (hidden)
+    return undecided(
+      `popped, backed up and not acknowledged, but who was still there is not known: ${holeText(hidden)}`,
+      ['in-flight', 'orphaned-in-flight', 'recipients-left'],
+    );
   if (evidence.presentFor(journey, evidence.endUs)?.length === 0)
     return {
       at: 'left',

@@ -2,7 +2,6 @@
  * What holes may hide, found without going through all of them for each message: a trace may have a hole for every reply that was cut.
  */
 import type { Trace, TraceHole } from '../proxy/trace/trace.js';
-import type { Span } from './evidence.js';
 import { FirstFitting } from './first-fitting.js';
 import { NOT_YET_RECORDED, SeveralTraces } from './several-traces.js';
 
@@ -37,7 +36,10 @@ export class HiddenByHoles {
   }
 
   /** Holes that could hide an operation on this queue within the span. */
-  *ofQueue(queue: string, { fromUs, toUs }: Span): Generator<TraceHole, undefined> {
+  *ofQueue(
+    queue: string,
+    { fromUs, toUs }: { readonly fromUs: number; readonly toUs: number },
+  ): Generator<TraceHole, undefined> {
     const index = this.#indexOf(queue);
     for (const hole of index.all((from = 0, to = 0) => -from <= toUs && to >= fromUs))
       if (isOfReplies(hole) || this.#isOnTheHostOf(queue, hole)) yield hole;
