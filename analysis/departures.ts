@@ -7,7 +7,9 @@
  * A consumer's requests go out on the connections of its whole process, so the trace knows no more of it than its name: where
  * several leave at once, any of them may be the one.
  */
+import { append } from './append.js';
 import type { Journeys, Mark } from './journey.js';
+import { countWhile } from './moment.js';
 import { processOf } from './profiles/channel-layer.js';
 
 export interface Departure {
@@ -18,12 +20,19 @@ export interface Departure {
   readonly mark: Mark;
 }
 
+/** Of the shortest name of a process, in channels_redis up to 2: eight letters and a `!`. */
+const TAIL = 9;
+
 /** A departure further off than this is not called next to anything. */
 const NEAR_US = 2_000_000;
 
 export class Departures {
   /** Of each process (as its channels' names begin), in the order of requests. */
   readonly #byProcess = new Map<string, Departure[]>();
+
+  readonly #byQueue = new Map<string, readonly Departure[]>();
+  /** Processes by the last letters of their names, which are drawn at random. */
+  readonly #processes = new Map<string, string[]>();
 
   constructor({ memberships, seenIn }: Pick<Journeys, 'memberships' | 'seenIn'>) {
     for (const [channel, changes] of memberships) {
@@ -45,7 +54,16 @@ export class Departures {
   #add(process: string, departure: Departure): void {
     const list = this.#byProcess.get(process);
     if (list) list.push(departure);
-    else this.#byProcess.set(process, [departure]);
+    else {
+      this.#byProcess.set(process, [departure]);
+      append(this.#processes, process.slice(-TAIL), process);
+    }
+  }
+
+  #listOf(queue: string): readonly Departure[] {
+    const key = processOf(queue) ?? queue;
+    const process = this.#processes.get(key.slice(-TAIL))?.find((one) => key.endsWith(one));
+    return (process !== undefined && this.#byProcess.get(process)) || [];
   }
 
   /** All of them, process by process. */
@@ -55,9 +73,19 @@ export class Departures {
 
   /** Those of the process that reads this queue, in order. The queue's key ends with the process' name; its own name may say its host, too. */
   ofQueue(queue: string): readonly Departure[] {
-    const key = processOf(queue);
-    for (const [process, list] of this.#byProcess) if (key?.endsWith(process)) return list;
-    return [];
+    let list = this.#byQueue.get(queue);
+    if (!list) {
+      list = this.#listOf(queue);
+      this.#byQueue.set(queue, list);
+    }
+    return list;
+  }
+
+  /** Those within a span, in order. */
+  within(queue: string, fromUs: number, toUs: number): Departure[] {
+    const list = this.ofQueue(queue);
+    const begin = countWhile(list, ({ mark }) => mark.requestedUs < fromUs);
+    return list.slice(begin, countUpTo(list, toUs));
   }
 
   /** The last one up to a moment, however long before. */
@@ -77,11 +105,5 @@ export class Departures {
 
 /** How many of a sorted list lie at or before a moment. */
 function countUpTo(list: readonly Departure[], atUs: number): number {
-  let [from, to] = [0, list.length];
-  while (from < to) {
-    const middle = (from + to) >> 1;
-    if ((list[middle] as Departure).mark.requestedUs <= atUs) from = middle + 1;
-    else to = middle;
-  }
-  return from;
+  return countWhile(list, ({ mark }) => mark.requestedUs <= atUs);
 }

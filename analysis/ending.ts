@@ -10,10 +10,11 @@
  */
 
 import type { TraceHole } from '../proxy/trace/trace.js';
+import { backupDoubt } from './backup-doubt.js';
 import type { Evidence } from './evidence.js';
 import type { Enqueue, Journey, Mark, QueueHistory } from './journey.js';
 import { misplacedBy } from './misplaced.js';
-import { seconds } from './moment.js';
+import { countWhile, firstSince, seconds } from './moment.js';
 import { acknowledgedInItsPlace } from './overtaken-backup.js';
 import { isProcessQueue } from './profiles/channel-layer.js';
 import { mayBeOnTheWrongHost } from './shards.js';
@@ -145,17 +146,23 @@ function afterPop(journey: Journey, pop: Mark, queue: QueueHistory, evidence: Ev
     (mark) => (mark.repliedUs ?? mark.requestedUs) >= backup.requestedUs,
   );
   if (acknowledgement) return acknowledged(journey, { pop, backup, acknowledgement }, evidence);
-  const open = queue.openAcknowledgements.find((mark) => mark.requestedUs >= backup.requestedUs);
+  const open = queue.openAcknowledgements[firstSince(queue.openAcknowledgements, backup.requestedUs)];
   if (open) {
     const [hole] = evidence.holesHiding(queue.name, { fromUs: backup.requestedUs, toUs: evidence.endUs });
     // Its reply may be in the hole, and may have named another.
     if (hole) return undecided(`popped and backed up, then ${holeText(hole)}`);
     return acknowledged(journey, { pop, backup, acknowledgement: open }, evidence);
   }
-  const restore = queue.restores.find((mark) => mark.requestedUs >= backup.requestedUs);
+  const restore = queue.restores[firstSince(queue.restores, backup.requestedUs)];
   if (restore) return inQueue(journey, restore.repliedUs ?? restore.requestedUs, queue, evidence);
   const [hole] = evidence.holesHiding(queue.name, { fromUs: poppedUs, toUs: evidence.endUs });
   if (hole) return undecided(`popped and backed up, then ${holeText(hole)}`);
+  const [hidden] = evidence.holesHidingWhoIsThere(journey, evidence.endUs);
+  if (hidden)
+    return undecided(
+      `popped, backed up and not acknowledged, but who was still there is not known: ${holeText(hidden)}`,
+      ['in-flight', 'orphaned-in-flight', 'recipients-left'],
+    );
   if (evidence.presentFor(journey, evidence.endUs)?.length === 0)
     return {
       at: 'left',
@@ -214,46 +221,27 @@ const TIME_TO_BACK_UP_US = 1_000_000;
 
 /** The first receive step by which the pop should have been backed up. */
 function nextStep(pop: Mark, poppedUs: number, queue: QueueHistory, evidence: Evidence): Mark | undefined {
-  if (!evidence.loops(queue).several) return queue.receives.find((mark) => mark.requestedUs > poppedUs);
-  return queue.receives.find(
-    (mark) =>
-      mark.requestedUs > poppedUs &&
-      (mark.connection === pop.connection || mark.requestedUs > poppedUs + TIME_TO_BACK_UP_US),
-  );
+  const { receives } = queue;
+  let next = countWhile(receives, ({ requestedUs }) => requestedUs <= poppedUs);
+  const isOther = (mark: Mark | undefined): boolean =>
+    mark !== undefined &&
+    mark.connection !== pop.connection &&
+    mark.requestedUs <= poppedUs + TIME_TO_BACK_UP_US;
+  if (evidence.loops(queue).several) while (isOther(receives[next])) next++;
+  return receives[next];
 }
 
 /** channels_redis 2.0 to 2.2. */
 function unguarded(journey: Journey, pop: Mark, queue: QueueHistory, evidence: Evidence): Ending {
   const closedUs = evidence.connections.get(pop.connection)?.closedUs ?? evidence.endUs;
   const span = { fromUs: pop.requestedUs, toUs: Math.max(closedUs, pop.repliedUs ?? pop.requestedUs) };
-  const hole = evidence
-    .holesHiding(queue.name, span)
-    .find(({ connection }) => connection === null || connection === pop.connection);
+  const hole = [...evidence.holesHiding(queue.name, span)].find(
+    ({ connection }) => connection === null || connection === pop.connection,
+  );
   if (hole) return undecided(`popped, but ${holeText(hole)}`, ['lost', 'delivered']);
   if (evidence.present(journey.payload.recipients, pop.requestedUs)?.length === 0)
     return { at: 'left', why: 'everyone it was for had left before it was popped' };
   return { at: 'unguarded', pop };
-}
-
-/** Why a missing backup may say nothing here: a client that backs up nothing, or one whose operations are not all in the trace. */
-function backupDoubt(journey: Journey, queue: QueueHistory): string | null {
-  const others = queue.journeys.filter((other) => other !== journey && other.pops.length > 0);
-  const backedUp = others.filter((other) => other.backups.length > 0).length;
-  if (backedUp === 0)
-    return 'popped without a backup, but no other pop of this queue is backed up either: this client may never back up';
-  if (backedUp * 2 < others.length)
-    return `popped without a backup, but only ${backedUp} of ${others.length} other pops of this queue are backed up in the trace`;
-  const unseen = queue.journeys.find(
-    (other) =>
-      other.enqueues.length > 0 &&
-      ((other.backups.length > 0 && other.pops.length === 0) ||
-        (other.acknowledgements.length > 0 && other.backups.length === 0)),
-  );
-  if (unseen) {
-    const id = (unseen.backups[0] ?? unseen.acknowledgements[0])?.id;
-    return `popped without a backup, but operation ${id} shows that some of this queue's operations do not pass the proxy`;
-  }
-  return null;
 }
 
 function inQueue(journey: Journey, sinceUs: number, queue: QueueHistory, evidence: Evidence): Ending {

@@ -5,9 +5,12 @@
 import type { Trace, TraceConnection, TraceHole, TraceOperation } from '../proxy/trace/trace.js';
 import { Departures } from './departures.js';
 import { FullQueues } from './fullness.js';
+import { HiddenByHoles } from './hidden.js';
 import { type Enqueue, type Journey, type Journeys, type QueueHistory, readJourneys } from './journey.js';
 import { type Beat, type Episode, outOfStepEpisodes } from './out-of-step.js';
 import { DEFAULT_FIELDS, type PayloadFields } from './payload.js';
+import { Polls } from './polls.js';
+import { Presence } from './presence.js';
 import { stepOf } from './profiles/channel-layer.js';
 import { QueueModels } from './queue-model.js';
 import { Readers } from './readers.js';
@@ -15,7 +18,6 @@ import { ReceiveLoops } from './receive-loops.js';
 import { RedisSamples } from './redis-samples.js';
 import { RollCalls } from './roll-calls.js';
 import { EVERYTHING, type Scope, within } from './scope.js';
-import { NOT_YET_RECORDED, SeveralTraces } from './several-traces.js';
 import { type MayBeFor, nameRecipients } from './unnamed-recipients.js';
 
 export interface Span {
@@ -54,8 +56,11 @@ export class Evidence {
   readonly latencyUs: number;
   /** Of messages whose recipients are not known: whom they may have been for. */
   readonly mayBeFor: ReadonlyMap<Journey, MayBeFor>;
+  readonly #presence: Presence;
+  readonly #hidden: HiddenByHoles;
   readonly #conduct = new Map<number, Conduct>();
   readonly #loops = new Map<QueueHistory, ReceiveLoops>();
+  readonly #polls = new Map<QueueHistory, Polls>();
   #rollCalls: RollCalls | undefined;
 
   constructor(trace: Trace, fields: PayloadFields = DEFAULT_FIELDS, scope: Scope = EVERYTHING) {
@@ -67,11 +72,13 @@ export class Evidence {
     this.latencyUs = Number(trace.meta.get('latency_us') ?? 0);
     this.mayBeFor = nameRecipients(this);
     this.departures = new Departures(this.journeys);
+    this.#presence = new Presence(this.journeys);
+    this.#hidden = new HiddenByHoles(this.holes, trace, this.journeys.connectionsOf);
     this.startedUnixUs = trace.startedUnixUs;
     this.endUs = trace.watermarkUs;
     this.models = new QueueModels(this.journeys.queues, this.connections, this.endUs);
     this.fullQueues = new FullQueues(this.journeys.queues, this.models, (queue, span) =>
-      this.holesHiding(queue, span),
+      this.isHidden(queue, span),
     );
     this.readers = new Readers(this.connections, this.endUs);
     this.samples = new RedisSamples(trace.samples());
@@ -100,80 +107,53 @@ export class Evidence {
     return loops;
   }
 
+  /** When a queue was polled. */
+  polls(queue: QueueHistory): Polls {
+    let polls = this.#polls.get(queue);
+    if (!polls) {
+      polls = new Polls(queue, this.connections, this.endUs);
+      this.#polls.set(queue, polls);
+    }
+    return polls;
+  }
+
   /** Who was asked into each group_send. Read from the trace when first asked for: few questions need it. */
   get rollCalls(): RollCalls {
     this.#rollCalls ??= new RollCalls(this.trace, this.journeys.journeys, this.scope);
     return this.#rollCalls;
   }
 
-  /** Holes that could hide an operation on this queue within the span. */
-  holesHiding(queue: string, span: Span): TraceHole[] {
-    return this.holes.filter((hole) => {
-      if (hole.fromUs > span.toUs || (hole.toUs !== null && hole.toUs < span.fromUs)) return false;
-      if (hole.reason === 'redacted') return false; // blanked arguments of AUTH and its like; all else of them is known
-      // Where only Redis' bytes are missing, the requests are all there: that connection hides nothing of queues it never names.
-      if (hole.direction === 'redis' && hole.connection !== null)
-        return this.journeys.connectionsOf.get(queue)?.has(hole.connection) ?? false;
-      return this.#onTheHostOf(queue, hole);
-    });
+  /** Holes that could hide an operation on this queue within the span; each looked for when it is asked for. */
+  holesHiding(queue: string, span: Span): Generator<TraceHole, undefined> {
+    return this.#hidden.ofQueue(queue, span);
   }
 
-  /** Of several hosts, another's operations are not this queue's. */
-  #onTheHostOf(queue: string, hole: TraceHole): boolean {
-    const traces = this.trace;
-    if (!(traces instanceof SeveralTraces)) return true;
-    const [connection] = this.journeys.connectionsOf.get(queue) ?? [];
-    return connection === undefined || traces.hostOf(connection) === traces.hostOf(hole.id);
+  /** Could any hole hide one? */
+  isHidden(queue: string, span: Span): boolean {
+    return this.holesHiding(queue, span).next().done === false;
   }
 
   /**
    * Holes that could hide that somebody it is for came or went before a moment. A group_send has read who is a member
    * (ZRANGE) before it sent; of a message that was sent otherwise, what was last seen of each recipient is all that is known.
    */
-  holesHidingWhoIsThere({ enqueues, payload }: Journey, atUs: number): TraceHole[] {
+  holesHidingWhoIsThere({ enqueues, payload }: Journey, atUs: number): Iterable<TraceHole> {
     const { recipients } = payload;
     if (recipients === null) return [];
     const enqueue = enqueues.at(-1);
-    if (enqueue?.by !== 'group_send')
-      return this.requestsHidden(Math.min(...recipients.map((each) => this.#lastSeenUs(each, atUs))), atUs);
-    return this.requestsHidden(memberSinceUs(enqueue), atUs);
+    if (enqueue?.by === 'group_send') return this.requestsHidden(memberSinceUs(enqueue), atUs);
+    const lastSeen = recipients.map((each) => this.#presence.lastSeenUs(each, atUs));
+    return this.requestsHidden(Math.min(...lastSeen), atUs);
   }
 
-  /** Holes that could hide requests: they say who comes and goes. A group is on one host: where its leaves are not yet recorded, its joins are not either. */
-  requestsHidden(fromUs: number, toUs: number): TraceHole[] {
-    return this.holes.filter(
-      ({ reason, direction, ...hole }) =>
-        reason !== 'redacted' &&
-        reason !== NOT_YET_RECORDED &&
-        direction !== 'redis' &&
-        hole.fromUs <= toUs &&
-        (hole.toUs ?? toUs) >= fromUs,
-    );
-  }
-
-  #lastSeenUs(channel: string, atUs: number): number {
-    const memberships = this.journeys.memberships.get(channel) ?? [];
-    return memberships.findLast((membership) => membership.atUs <= atUs)?.atUs ?? 0;
-  }
-
-  /**
-   * Had this channel left every group that it is known to have been in? A channel in no known group has not left. `sinceUs`: it
-   * was a member then, whatever came before.
-   */
-  hasLeft(channel: string, atUs: number, sinceUs = 0): boolean {
-    const groups = new Map<string, boolean>();
-    for (const group of this.journeys.seenIn.get(channel) ?? []) groups.set(group, true);
-    for (const membership of this.journeys.memberships.get(channel) ?? []) {
-      if (membership.atUs > atUs) break;
-      if ((membership.mark.repliedUs ?? atUs) < sinceUs) continue;
-      groups.set(membership.group, membership.joined);
-    }
-    return groups.size > 0 && ![...groups.values()].includes(true);
+  /** Holes that could hide requests: they say who comes and goes. */
+  requestsHidden(fromUs: number, toUs: number): Iterable<TraceHole> {
+    return this.#hidden.ofRequests(fromUs, toUs);
   }
 
   /** Those of the recipients who were still there. Null: the message does not say who it was for. */
   present(recipients: readonly string[] | null, atUs: number, sinceUs = 0): readonly string[] | null {
-    return recipients?.filter((channel) => !this.hasLeft(channel, atUs, sinceUs)) ?? null;
+    return recipients?.filter((channel) => !this.#presence.hasLeft(channel, atUs, sinceUs)) ?? null;
   }
 
   /** The same of a message, whose group_send had read who is a member: who had left before that was back. */
@@ -186,15 +166,7 @@ export class Evidence {
 
   /** The group by whose membership the recipients were chosen: the one that all of them were seen in. */
   groupOf(recipients: readonly string[] | null): string | null {
-    if (!recipients || recipients.length === 0) return null;
-    const groupsOf = (channel: string): ReadonlySet<string> =>
-      new Set([
-        ...(this.journeys.seenIn.get(channel) ?? []),
-        ...(this.journeys.memberships.get(channel) ?? []).map((membership) => membership.group),
-      ]);
-    const [first, ...rest] = recipients.map(groupsOf);
-    const shared = [...(first ?? [])].filter((group) => rest.every((groups) => groups.has(group)));
-    return shared.length === 1 ? (shared[0] ?? null) : null;
+    return recipients && this.#presence.groupOf(recipients);
   }
 
   /** What the client on a connection says it is. */

@@ -17,17 +17,25 @@ export interface Exit {
   readonly ways: ReadonlySet<Way>;
 }
 
-export function exitOf({ journey, end: { gone }, queue, evidence }: Case<EndInQueue>): Exit {
-  const possible = evidence.models
-    .of(queue.name)
-    .departuresOf(journey)
-    .filter(({ fromUs }) => fromUs <= evidence.endUs);
+const EXITS = new WeakMap<EndInQueue, Exit>();
+
+export function exitOf(example: Case<EndInQueue>): Exit {
+  let exit = EXITS.get(example.end);
+  if (!exit) {
+    exit = exitFrom(example);
+    EXITS.set(example.end, exit);
+  }
+  return exit;
+}
+
+function exitFrom({ journey, end: { gone }, queue, evidence }: Case<EndInQueue>): Exit {
+  const model = evidence.models.of(queue.name);
   const shownUs = gone ? (gone.mark.repliedUs ?? gone.mark.requestedUs) : Number.POSITIVE_INFINITY;
   // A departure is certain only if the trace goes on for long enough to see it done.
-  const done = possible.filter(({ certain, byUs }) => certain && byUs <= evidence.endUs);
-  const byUs = Math.min(shownUs, ...done.map((departure) => departure.byUs));
-  const departures = possible.filter(({ fromUs }) => fromUs <= byUs);
-  const certain = done.some((departure) => departure.byUs <= byUs);
+  const doneUs = model.goneUs(journey);
+  const certain = doneUs <= evidence.endUs && doneUs <= shownUs;
+  const byUs = Math.min(shownUs, certain ? doneUs : Number.POSITIVE_INFINITY);
+  const departures = model.departuresOf(journey, Math.min(byUs, evidence.endUs));
   const ways = new Set<Way>(departures.map(({ how }) => how));
   if (gone && !certain) ways.add('unseen');
   return { departures, certain, ways };

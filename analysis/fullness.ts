@@ -20,21 +20,18 @@ interface Target {
   readonly queue: QueueHistory;
 }
 
-type HidingHoles = (
-  queue: string,
-  span: { readonly fromUs: number; readonly toUs: number },
-) => readonly unknown[];
+type IsHidden = (queue: string, span: { readonly fromUs: number; readonly toUs: number }) => boolean;
 
 export class FullQueues {
   readonly #models: QueueModels;
-  readonly #holesHiding: HidingHoles;
+  readonly #isHidden: IsHidden;
   /** The queues of each script that left it open, by operation. */
   readonly #targets = new Map<number, Target[]>();
   readonly #decided = new Map<Enqueue, Fullness>();
 
-  constructor(queues: ReadonlyMap<string, QueueHistory>, models: QueueModels, holesHiding: HidingHoles) {
+  constructor(queues: ReadonlyMap<string, QueueHistory>, models: QueueModels, isHidden: IsHidden) {
     this.#models = models;
-    this.#holesHiding = holesHiding;
+    this.#isHidden = isHidden;
     for (const queue of queues.values())
       for (const journey of queue.journeys)
         for (const enqueue of journey.enqueues) {
@@ -74,11 +71,11 @@ export class FullQueues {
     const model = this.#models.of(queue.name);
     const bounds = model.holding(enqueue, journey);
     if (journey.enqueues.length === 1 && journey.pops.length > 0) return { was: 'not-full', bounds };
-    const hidden = this.#holesHiding(queue.name, {
+    const hidden = this.#isHidden(queue.name, {
       fromUs: 0,
       toUs: enqueue.repliedUs ?? enqueue.requestedUs,
     });
-    if (enqueue.capacity === null || hidden.length > 0) return { was: 'unknown', bounds };
+    if (enqueue.capacity === null || hidden) return { was: 'unknown', bounds };
     if (bounds.atLeast >= enqueue.capacity) return { was: 'full', bounds };
     return { was: bounds.atMost < enqueue.capacity ? 'not-full' : 'unknown', bounds };
   }

@@ -82,6 +82,32 @@ describe('who was there', () => {
   });
 });
 
+describe('in the backup at the end', () => {
+  const backedUp = (trace: ScriptedTrace): ScriptedTrace => {
+    members(trace, 998);
+    trace.groupSend(1000, 1, message);
+    trace.poll(1010, 2, message);
+    trace.backup(1013, 2, message);
+    trace.watermarkUs = 1_020_000;
+    return trace;
+  };
+
+  it('undecided: a hole between the roll call and its pop may hide that everyone left', () => {
+    const trace = backedUp(healthy());
+    trace.hole(1001, 1008);
+    expect(verdictOf(trace)).toMatchObject({
+      verdict: 'indeterminate',
+      alternatives: ['in-flight', 'orphaned-in-flight', 'recipients-left'],
+    });
+  });
+
+  it('in flight: a hole before its group was read hides nobody', () => {
+    const trace = backedUp(healthy());
+    trace.hole(900, 950);
+    expect(verdictOf(trace)).toMatchObject({ verdict: 'in-flight' });
+  });
+});
+
 describe('acknowledged?', () => {
   it('undecided: the reply of the acknowledgement is in a hole, and may have named another message', () => {
     const trace = healthy();

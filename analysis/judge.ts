@@ -9,6 +9,7 @@ import { type End, type EndAtPop, type Ending, endingOf, holeText } from './endi
 import type { Conduct, Evidence } from './evidence.js';
 import type { Journey, Mark } from './journey.js';
 import type { Judgement, Waypoint } from './judgement.js';
+import { countWhile } from './moment.js';
 import { episodeOf, everOverlaps, inStepUs } from './out-of-step.js';
 import { processOf } from './profiles/channel-layer.js';
 import { consequencesOf, storyOf } from './story.js';
@@ -119,9 +120,9 @@ export class Judge {
     const openedUs = evidence.connections.get(pop.connection)?.openedUs ?? 0;
     const fromUs = overlaps ? 0 : Math.max(openedUs, inStepUs(beats, pop.id));
     const toUs = Math.max(next.repliedUs ?? next.requestedUs, pop.flushedUs ?? 0);
-    const hole = evidence
-      .holesHiding(queue, { fromUs, toUs })
-      .find(({ connection }) => overlaps || connection === null || connection === pop.connection);
+    const hole = [...evidence.holesHiding(queue, { fromUs, toUs })].find(
+      ({ connection }) => overlaps || connection === null || connection === pop.connection,
+    );
     if (!hole) return null;
     return {
       ...plain(
@@ -176,9 +177,10 @@ export class Judge {
   #conduct(pop: Mark | undefined): PopConduct | null {
     if (!pop) return null;
     const { beats, episodes } = this.conductOf(pop.connection);
-    const popAt = beats.findIndex((beat) => beat.id === pop.id);
+    const poppedUs = pop.repliedUs ?? pop.requestedUs;
+    const after = countWhile(beats, ({ id, requestedUs }) => id <= pop.id || requestedUs <= poppedUs);
     return {
-      after: beats.slice(popAt + 1).filter((beat) => beat.requestedUs > (pop.repliedUs ?? pop.requestedUs)),
+      after: beats.slice(after, after + 2),
       episode: episodeOf(episodes, pop.id),
     };
   }

@@ -61,6 +61,11 @@ export function countWhile<Item>(sorted: readonly Item[], before: (item: Item) =
   return low;
 }
 
+/** Of marks in the order of requests: the index of the first that was requested at a moment or later. */
+export function firstSince(marks: readonly Mark[], us: number): number {
+  return countWhile(marks, ({ requestedUs }) => requestedUs < us);
+}
+
 /** A time in the trace, for people: `+9.628360s`. */
 export function seconds(us: number): string {
   return `${us < 0 ? '-' : '+'}${(Math.abs(us) / 1e6).toFixed(6)}s`;

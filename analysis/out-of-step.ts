@@ -11,6 +11,8 @@
  * Source: redis-py#2624, #2665, channels_redis#348; examples/desync.
  */
 
+import { countWhile } from './moment.js';
+
 /** One request of a connection, as far as this question needs it. In order of sequence. */
 export interface Beat {
   readonly id: number;
@@ -49,12 +51,11 @@ export function outOfStepEpisodes(beats: readonly Beat[]): Episode[] {
   let start: Episode | null = null;
   let lost = false;
 
-  const cyclePops = matchingCycles(beats);
-  for (const { beat, owed } of withOwed(beats)) {
-    const counted = overlapOf(beat, owed);
-    if (counted) {
-      overlapped ??= { overlapId: beat.id, owedId: counted.id };
-      const pop = owed.find((earlier) => earlier.receive?.step === 'pop');
+  const cyclePops = new Set(matchingCycles(beats).map(({ id }) => id));
+  for (const { beat, overlap } of withOverlap(beats)) {
+    if (overlap) {
+      const { owed, pop } = overlap;
+      overlapped ??= { overlapId: beat.id, owedId: owed.id };
       if (pop && !start) start = { firstId: pop.id, endId: null, overlapId: beat.id, owedId: pop.id };
     }
     if (beat.receive?.step === 'pop' && beat.receive.lost) lost = true;
@@ -71,32 +72,59 @@ export function outOfStepEpisodes(beats: readonly Beat[]): Episode[] {
   return episodes;
 }
 
-/** Each request with those before it whose reply had not been handed over when it was read; looked at one by one. */
-function* withOwed(beats: readonly Beat[]): Generator<{ beat: Beat; owed: readonly Beat[] }> {
-  let owed: Beat[] = [];
-  for (const beat of beats) {
-    owed = owed.filter((earlier) => earlier.flushedUs === null || earlier.flushedUs > beat.requestedUs);
-    yield { beat, owed };
-    if (beat.answered) owed.push(beat);
+/** Replies that had not been handed over, of requests in their order; the oldest is all that is asked for. */
+class OwedReplies {
+  readonly #beats: Beat[] = [];
+  #oldest = 0;
+
+  add(beat: Beat): void {
+    this.#beats.push(beat);
+  }
+
+  /** At a moment, which is never before the one that was asked for last. */
+  oldestAt(us: number): Beat | undefined {
+    const isHandedOver = (beat: Beat | undefined) => beat && beat.flushedUs !== null && beat.flushedUs <= us;
+    while (isHandedOver(this.#beats[this.#oldest])) this.#oldest++;
+    return this.#beats[this.#oldest];
   }
 }
 
-/** The operation whose reply was owed when this request was read, where that counts. */
-function overlapOf(beat: Beat, owed: readonly Beat[]): Beat | undefined {
-  if (beat.pipelined || beat.inTransaction || HANDSHAKE.has(beat.command)) return undefined;
-  return owed.find((earlier) => !HANDSHAKE.has(earlier.command));
+/** A request that was read while a reply was owed, where that counts: to which operation, and to which pop. */
+interface Overlap {
+  readonly owed: Beat;
+  readonly pop: Beat | undefined;
 }
+
+/** Each request with its overlap, if any; looked at one by one. */
+function* withOverlap(beats: readonly Beat[]): Generator<{ beat: Beat; overlap: Overlap | null }> {
+  const [all, pops] = [new OwedReplies(), new OwedReplies()];
+  for (const beat of beats) {
+    const [owed, pop] = [all.oldestAt(beat.requestedUs), pops.oldestAt(beat.requestedUs)];
+    const counts = !beat.pipelined && !beat.inTransaction && !HANDSHAKE.has(beat.command);
+    yield { beat, overlap: owed && counts ? { owed, pop } : null };
+    if (!beat.answered) continue;
+    if (!HANDSHAKE.has(beat.command)) all.add(beat);
+    if (beat.receive?.step === 'pop') pops.add(beat);
+  }
+}
+
+const OVERLAPPING = new WeakMap<readonly Beat[], boolean>();
 
 /** Was any request read while a reply was owed, in step or not? */
 export function everOverlaps(beats: readonly Beat[]): boolean {
-  for (const { beat, owed } of withOwed(beats)) if (overlapOf(beat, owed)) return true;
-  return false;
+  let overlaps = OVERLAPPING.get(beats);
+  if (overlaps === undefined) {
+    overlaps = false;
+    for (const { overlap } of withOverlap(beats)) overlaps ||= overlap !== null;
+    OVERLAPPING.set(beats, overlaps);
+  }
+  return overlaps;
 }
 
 /** When it was last seen to be in step before an operation, by a whole receive cycle; 0 where it never was. */
 export function inStepUs(beats: readonly Beat[], operationId: number): number {
-  const cyclePops = matchingCycles(beats);
-  return beats.findLast(({ id }) => id < operationId && cyclePops.has(id))?.requestedUs ?? 0;
+  const cycles = matchingCycles(beats);
+  return cycles[countWhile(cycles, ({ id }) => id < operationId) - 1]?.requestedUs ?? 0;
 }
 
 /** The episode that an operation of this connection falls into. */
@@ -106,27 +134,31 @@ export function episodeOf(episodes: readonly Episode[], operationId: number): Ep
 
 /** The pop that begins the first whole receive cycle in step; null where there is none. */
 export function firstMatchingCycle(beats: readonly Beat[]): number | null {
-  const [first] = matchingCycles(beats);
-  return first ?? null;
+  return matchingCycles(beats)[0]?.id ?? null;
 }
 
+const CYCLES = new WeakMap<readonly Beat[], readonly Beat[]>();
+
 /** The pops that begin a whole receive cycle on this connection, each reply read before the next step: pop m, back up m, acknowledge. */
-function matchingCycles(beats: readonly Beat[]): ReadonlySet<number> {
-  const receives = beats.filter((beat) => beat.receive !== null);
-  const pops = new Set<number>();
-  for (const [index, pop] of receives.entries()) {
-    const [backup, acknowledge] = receives.slice(index + 1, index + 3);
-    if (
-      pop.receive?.step === 'pop' &&
-      backup?.receive?.step === 'backup' &&
-      backup.receive.member === pop.receive.member &&
-      acknowledge?.receive?.step === 'acknowledge' &&
-      readBefore(pop, backup) &&
-      readBefore(backup, acknowledge)
-    )
-      pops.add(pop.id);
+function matchingCycles(beats: readonly Beat[]): readonly Beat[] {
+  let cycles = CYCLES.get(beats);
+  if (!cycles) {
+    const receives = beats.filter((beat) => beat.receive !== null);
+    cycles = receives.filter((pop, at) => isWholeCycle(pop, receives[at + 1], receives[at + 2]));
+    CYCLES.set(beats, cycles);
   }
-  return pops;
+  return cycles;
+}
+
+function isWholeCycle(pop: Beat, backup: Beat | undefined, acknowledge: Beat | undefined): boolean {
+  return (
+    pop.receive?.step === 'pop' &&
+    backup?.receive?.step === 'backup' &&
+    backup.receive.member === pop.receive.member &&
+    acknowledge?.receive?.step === 'acknowledge' &&
+    readBefore(pop, backup) &&
+    readBefore(backup, acknowledge)
+  );
 }
 
 function readBefore(earlier: Beat, later: Beat): boolean {

@@ -9,6 +9,7 @@
 import type { Evidence } from './evidence.js';
 import type { Journey, QueueHistory } from './journey.js';
 import type { Mark } from './mark.js';
+import { countWhile } from './moment.js';
 
 export interface OvertakenBackup {
   readonly pop: Mark;
@@ -34,11 +35,32 @@ export function overtakenBackup(
   const { closedUs, closedBy } = evidence.connections.get(backup.connection) ?? {};
   // Its reply reached nobody: who had sent it was gone before, and had handed nothing on.
   if (closedBy !== 'client' || closedUs == null || closedUs >= (backup.repliedUs ?? Infinity)) return null;
-  const restore = queue.restores.find(
-    ({ requestedUs, connection }) =>
-      requestedUs > poppedUs && requestedUs < acknowledgement.requestedUs && connection !== backup.connection,
-  );
+  const { restores } = queue;
+  let at = countWhile(restores, ({ requestedUs }) => requestedUs <= poppedUs);
+  while (restores[at]?.connection === backup.connection) at++;
+  const restore = restores[at];
+  if (restore && restore.requestedUs >= acknowledgement.requestedUs) return null;
   return restore ? { pop, backup, restore, acknowledgement } : null;
+}
+
+interface Overtaken {
+  readonly other: Journey;
+  readonly overtaken: OvertakenBackup;
+}
+
+const OVERTAKEN = new WeakMap<QueueHistory, readonly Overtaken[]>();
+
+/** All of a queue's; looked for once. */
+function overtakenIn(queue: QueueHistory, evidence: Evidence): readonly Overtaken[] {
+  let found = OVERTAKEN.get(queue);
+  if (!found) {
+    found = queue.journeys.flatMap((other) => {
+      const overtaken = overtakenBackup(other, queue, evidence);
+      return overtaken ? [{ other, overtaken }] : [];
+    });
+    OVERTAKEN.set(queue, found);
+  }
+  return found;
 }
 
 /** The backup and the acknowledgement of an earlier pop of this message whose receiver was done with it, and acknowledged another in its place. */
@@ -49,9 +71,8 @@ export function acknowledgedInItsPlace(
 ): { readonly backup: Mark; readonly acknowledgement: Mark } | null {
   const earlier = journey.pops.slice(0, -1);
   if (earlier.length === 0) return null;
-  for (const other of queue.journeys) {
-    const overtaken = other === journey ? null : overtakenBackup(other, queue, evidence);
-    if (!overtaken) continue;
+  for (const { other, overtaken } of overtakenIn(queue, evidence)) {
+    if (other === journey) continue;
     const { restore, acknowledgement } = overtaken;
     const popped = earlier.some(({ requestedUs }) => requestedUs >= restore.requestedUs);
     const backup = journey.backups.find(

@@ -57,9 +57,14 @@ export class QueueModel {
     return { atLeast: this.#certain.covering(at) - ownCertain, atMost };
   }
 
-  /** What may have taken this message out, but for a pop, since it last came in; in order. */
-  departuresOf(journey: Journey): Departure[] {
-    return this.#stays.departuresOf(journey);
+  /** What may have taken this message out, but for a pop, since it last came in and up to a moment; in order. */
+  departuresOf(journey: Journey, untilUs: number): Departure[] {
+    return this.#stays.departuresOf(journey, untilUs);
+  }
+
+  /** By when one of them has taken it out for certain; Infinity where none has. */
+  goneUs(journey: Journey): number {
+    return this.#stays.goneUs(journey);
   }
 
   #strangersAt(us: number): number {

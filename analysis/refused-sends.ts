@@ -137,12 +137,12 @@ function verdictOn(
 ): Verdict | null {
   const following = { fromUs: count.requestedUs, toUs: count.requestedUs + NEXT_COMMAND_WITHIN_US };
   if (held === null)
-    return evidence.holesHiding(queue.name, following).length === 0
-      ? null
-      : {
+    return evidence.isHidden(queue.name, following)
+      ? {
           ...{ verdict: 'indeterminate', cause: null, alternatives: [overCapacity.id, 'never-sent'] },
           because: `operation ${count.id} counted the queue, what it counted may be in a hole of the trace, and no ZADD followed`,
-        };
+        }
+      : null;
   if (held <= limit.room) return null; // not full: whatever stopped this send, it was not the queue
   const counted = `operation ${count.id} counted ${held} in the queue`;
   const undecided = (because: string): Verdict => ({
@@ -157,10 +157,7 @@ function verdictOn(
     return undecided(
       `the ZADD of operation ${perhaps.id}, on another connection, may be its own or another's`,
     );
-  if (
-    evidence.holesHiding(queue.name, { fromUs: count.requestedUs, toUs: repliedUs + NEXT_COMMAND_WITHIN_US })
-      .length > 0
-  )
+  if (evidence.isHidden(queue.name, { fromUs: count.requestedUs, toUs: repliedUs + NEXT_COMMAND_WITHIN_US }))
     return undecided('what followed may be in a hole of the trace');
   if (count.flushedUs === null || closedUs - repliedUs < LIVED_ON_US)
     return undecided(

@@ -2,6 +2,7 @@
  * Evidence that a message is not in its queue, though no pop of it is in the trace: since a moment at which it was there, if ever, the queue
  * was found empty, or counted none, or a message with a later score came first (BZPOPMIN takes the lowest).
  */
+import { FirstFitting } from './first-fitting.js';
 import type { Journey, Mark, QueueHistory } from './journey.js';
 import { countWhile } from './moment.js';
 
@@ -16,9 +17,9 @@ export function shownGone(journey: Journey, sinceUs: number, queue: QueueHistory
   const { empty, pops } = sightsOf(queue);
   const none = empty[countWhile(empty, ({ requestedUs }) => requestedUs <= sinceUs)];
   const score = journey.enqueues.at(-1)?.score ?? Number.POSITIVE_INFINITY;
-  let after = countWhile(pops, ({ mark }) => mark.requestedUs <= sinceUs);
-  while (after < pops.length && (pops[after] as ScoredPop).score <= score) after++;
-  const overtaker = pops[after]?.mark;
+  const overtaker = pops.first(
+    (requestedUs = 0, popped = 0) => requestedUs > sinceUs && !(popped <= score),
+  )?.mark;
   if (overtaker && (!none || overtaker.requestedUs < none.requestedUs))
     return {
       mark: overtaker,
@@ -41,7 +42,7 @@ interface ScoredPop {
 interface Sights {
   /** Polls and counts that found nothing. */
   readonly empty: readonly Mark[];
-  readonly pops: readonly ScoredPop[];
+  readonly pops: FirstFitting<ScoredPop>;
 }
 
 /** Worked out once a queue: a queue that nobody receives from is asked about for every message that waits in it. */
@@ -56,7 +57,13 @@ function sightsOf(queue: QueueHistory): Sights {
       const score = enqueues.at(-1)?.score;
       return score === undefined ? [] : pops.map((mark) => ({ mark, score }));
     });
-    sights = { empty, pops: pops.sort((a, b) => a.mark.requestedUs - b.mark.requestedUs) };
+    pops.sort((a, b) => a.mark.requestedUs - b.mark.requestedUs);
+    // A pop from a list has no score: it may be of a later message.
+    const numbersOf = ({ mark, score }: ScoredPop) => [
+      mark.requestedUs,
+      Number.isNaN(score) ? Number.POSITIVE_INFINITY : score,
+    ];
+    sights = { empty, pops: new FirstFitting(pops, numbersOf) };
     SIGHTS.set(queue, sights);
   }
   return sights;

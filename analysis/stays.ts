@@ -6,26 +6,12 @@
  * Order is taken from where intervals do not overlap, and from need: a pop needs what it pops. So a message that was popped was there
  * from its entry to its pop, whatever else was done to the queue in between.
  */
+import { type Departure, DepartureIndex, type Entry } from './departure-index.js';
 import type { Journey, Mark, QueueHistory } from './journey.js';
-import { countWhile, type Moment, momentOf } from './moment.js';
-import { deathsOf } from './time-to-live.js';
-import type { Removal, Trim } from './upkeep.js';
+import { firstSince, type Moment, momentOf } from './moment.js';
+import type { Removal } from './upkeep.js';
 
-/** Something other than a pop that may have taken a message out of its queue. */
-export interface Departure extends Moment {
-  /** `taken`: by a poll whose reply nobody saw. */
-  readonly how: 'trimmed' | 'expired' | 'removed' | 'taken';
-  /** The operation that did it; of a time to live the one that set it. */
-  readonly mark: Mark;
-  /** After it the message is certainly not there. */
-  readonly certain: boolean;
-}
-
-/** How a message came into its queue. */
-interface Entry extends Moment {
-  readonly mark: Mark;
-  readonly certain: boolean;
-}
+export type { Departure } from './departure-index.js';
 
 export interface Stay {
   readonly possible: Moment;
@@ -33,28 +19,32 @@ export interface Stay {
   readonly certain: Moment | null;
 }
 
-/** Scores are re-formatted on their way through a backup. */
-const SCORE_TOLERANCE = 0.001;
+/** Of the restores that may have put one message back, so many are told apart; the rest count as one. */
+const TOLD_APART = 8;
 
 export class Stays {
   readonly #queue: QueueHistory;
-  readonly #deaths;
-  readonly #trims: readonly Trim[];
-  readonly #removals: readonly Removal[];
-  readonly #takes: readonly Departure[];
+  readonly #departures: DepartureIndex;
+  /** Removals of the whole backup, in the order of requests. */
+  readonly #emptied: readonly Removal[];
+  /** Restores that Redis answered. */
+  readonly #answered: readonly Mark[];
+  /** For each restore that Redis did not answer, where the run of such ones begins that it belongs to. */
+  readonly #openRun: readonly number[];
 
   /** `mayHaveTaken`: when a poll without a known reply may have taken something; null where it cannot have. */
   constructor(queue: QueueHistory, mayHaveTaken: (poll: Mark) => Moment | null = momentOf) {
     this.#queue = queue;
-    this.#takes = queue.openPolls.flatMap((mark) => {
-      const moment = mayHaveTaken(mark);
-      return moment ? [{ how: 'taken' as const, mark, ...moment, certain: false }] : [];
-    });
-    this.#deaths = deathsOf(queue);
-    this.#trims = queue.upkeep.filter((each): each is Trim => each.does === 'trim' && each.removed !== 0);
-    this.#removals = queue.upkeep.filter(
-      (each): each is Removal => each.does === 'remove' && each.done !== false,
+    this.#departures = new DepartureIndex(queue, mayHaveTaken);
+    this.#emptied = queue.upkeep.filter(
+      (each): each is Removal => each.does === 'remove' && each.done !== false && each.backup,
     );
+    const { restores } = queue;
+    this.#answered = restores.filter(({ repliedUs }) => repliedUs !== null);
+    const runs: number[] = [];
+    for (const [at, { repliedUs }] of restores.entries())
+      runs.push(repliedUs === null && restores[at - 1]?.repliedUs === null ? (runs[at - 1] ?? at) : at);
+    this.#openRun = runs;
   }
 
   of(journey: Journey): Stay[] {
@@ -75,44 +65,34 @@ export class Stays {
     return stays;
   }
 
-  /** What may have taken a message that was not popped since its last entry, in order. */
-  departuresOf(journey: Journey): Departure[] {
+  /** What may have taken a message that was not popped since its last entry, in order, up to a moment. */
+  departuresOf(journey: Journey, untilUs: number): Departure[] {
     const entry = this.#entriesOf(journey).at(-1);
-    return entry ? this.#departuresAfter(entry, journey) : [];
+    return entry ? this.#departures.after(entry, journey, untilUs) : [];
+  }
+
+  /** By when one of them has taken it for certain. */
+  goneUs(journey: Journey): number {
+    const entry = this.#entriesOf(journey).at(-1);
+    return entry ? this.#departures.goneUs(entry, journey) : Number.POSITIVE_INFINITY;
   }
 
   #stay(entry: Entry, journey: Journey, pop: Moment | null): Stay {
-    const departures = this.#departuresAfter(entry, journey);
     const empty = this.#emptyAfter(entry.byUs);
     const goneUs = Math.min(
       pop?.byUs ?? Number.POSITIVE_INFINITY,
       empty?.byUs ?? Number.POSITIVE_INFINITY,
-      ...departures.filter(({ certain }) => certain).map(({ byUs }) => byUs),
+      this.#departures.goneUs(entry, journey),
     );
     const heldUs = Math.min(
       empty?.fromUs ?? Number.POSITIVE_INFINITY,
-      ...departures.map(({ fromUs }) => fromUs),
+      this.#departures.heldUs(entry, journey),
       ...journey.pops.map(momentOf).flatMap(({ fromUs, byUs }) => (byUs > entry.fromUs ? [fromUs] : [])),
     );
     return {
       possible: { fromUs: entry.fromUs, byUs: goneUs },
       certain: entry.certain && entry.byUs <= heldUs ? { fromUs: entry.byUs, byUs: heldUs } : null,
     };
-  }
-
-  #departuresAfter(entry: Entry, journey: Journey): Departure[] {
-    return [
-      ...this.#trims.flatMap((trim) => trimmed(trim, entry, journey)),
-      ...this.#removals.flatMap((removal) => removed(removal, entry, journey)),
-      ...this.#deaths.map(({ mark, fromUs, byUs, certain }) => ({
-        ...{ how: 'expired' as const, mark, fromUs, byUs },
-        // What runs out was the message's own time only if it was there when that was set: it kept the key alive.
-        certain: certain && (mark.id === entry.mark.id || entry.byUs <= mark.requestedUs),
-      })),
-      ...this.#takes,
-    ]
-      .filter(({ byUs }) => byUs > entry.fromUs)
-      .sort((a, b) => a.fromUs - b.fromUs);
   }
 
   #entriesOf(journey: Journey): Entry[] {
@@ -124,34 +104,51 @@ export class Stays {
     return entries.sort((a, b) => a.fromUs - b.fromUs);
   }
 
-  /** Restores that may have found this backup: those that overlap it, and the first after it. */
+  /**
+   * Restores that may have found this backup: those that overlap it, and the first after it. Where nobody saw the answers there are
+   * many, and all but one of them found nothing: what they say together is that the message may be there from then on.
+   */
   #putBack(backup: Moment, { acknowledgements }: Journey): Entry[] {
     const { restores, openAcknowledgements } = this.#queue;
-    const since = (mark: Mark) => mark.requestedUs >= backup.fromUs;
-    const known = acknowledgements.filter(since).map(momentOf);
-    const taken = [...known, ...openAcknowledgements.filter(since).map(momentOf)];
-    const emptied = this.#removals.filter((removal) => removal.backup && since(removal)).map(momentOf);
+    const known = acknowledgements.filter((mark) => mark.requestedUs >= backup.fromUs).map(momentOf);
     const doneUs = Math.min(...known.map(({ byUs }) => byUs), Number.POSITIVE_INFINITY);
+    const takenUs = Math.min(
+      ...known.map(({ fromUs }) => fromUs),
+      ...[openAcknowledgements, this.#emptied].map(
+        (marks) => marks[firstSince(marks, backup.fromUs)]?.requestedUs ?? Number.POSITIVE_INFINITY,
+      ),
+    );
+    const end = this.#endOfRestores(backup, doneUs);
     const entries: Entry[] = [];
-    for (let i = this.#firstRestore(backup.fromUs); i < restores.length; i++) {
+    for (let i = this.#firstRestore(backup.fromUs); i < end; i++) {
       const mark = restores[i] as Mark;
       const at = momentOf(mark);
       if (at.byUs <= backup.fromUs) continue;
-      if (at.fromUs >= doneUs) break;
-      const undisturbed = ![...taken, ...emptied].some(({ fromUs }) => fromUs < at.byUs);
+      if (entries.length === TOLD_APART && i < end - 1)
+        return [...entries, { mark: restores[end - 1] as Mark, ...at, byUs: Infinity, certain: false }];
       const after = at.fromUs >= backup.byUs;
       const first = entries.length === 0;
-      entries.push({ mark, ...at, certain: after && first && undisturbed && mark.repliedUs !== null });
-      if (after && mark.repliedUs !== null) break;
+      const certain = after && first && takenUs >= at.byUs && mark.repliedUs !== null;
+      entries.push({ mark, ...at, certain });
     }
     return entries;
+  }
+
+  /** Behind the last restore that may have found a backup: the first after it that Redis answered, or when it was acknowledged. */
+  #endOfRestores(backup: Moment, doneUs: number): number {
+    const { restores } = this.#queue;
+    const answered = this.#answered[firstSince(this.#answered, backup.byUs)];
+    const done = firstSince(restores, doneUs);
+    if (!answered) return done;
+    return Math.min(done, restores.indexOf(answered, firstSince(restores, answered.requestedUs)) + 1);
   }
 
   /** The first restore that may have run after a moment. */
   #firstRestore(us: number): number {
     const { restores } = this.#queue;
     let first = firstSince(restores, us);
-    while (first > 0 && momentOf(restores[first - 1] as Mark).byUs > us) first--;
+    while (first > 0 && momentOf(restores[first - 1] as Mark).byUs > us)
+      first = this.#openRun[first - 1] as number;
     return first;
   }
 
@@ -163,11 +160,6 @@ export class Stays {
   }
 }
 
-/** The index of the first mark requested at a moment or later. */
-function firstSince(marks: readonly Mark[], us: number): number {
-  return countWhile(marks, ({ requestedUs }) => requestedUs < us);
-}
-
 /** Popped, so it was there until then. */
 function poppedStay(entry: Entry, popped: Moment): Stay {
   const certain = { fromUs: entry.byUs, byUs: popped.fromUs };
@@ -175,19 +167,4 @@ function poppedStay(entry: Entry, popped: Moment): Stay {
     possible: { fromUs: entry.fromUs, byUs: popped.byUs },
     certain: certain.fromUs <= certain.byUs ? certain : null,
   };
-}
-
-function trimmed(trim: Trim, entry: Entry, { enqueues }: Journey): Departure[] {
-  const scores = enqueues.map(({ score }) => score);
-  if (scores.length > 0 && Math.min(...scores) > trim.upTo + SCORE_TOLERANCE) return [];
-  const covered = scores.length > 0 && Math.max(...scores) <= trim.upTo - SCORE_TOLERANCE;
-  const certain = covered && trim.removed !== null && trim.requestedUs >= entry.byUs;
-  return [{ how: 'trimmed', mark: trim, ...momentOf(trim), certain }];
-}
-
-function removed(removal: Removal, entry: Entry, { member }: Journey): Departure[] {
-  if (!removal.queue) return [];
-  if (removal.members !== null && !removal.members.some((one) => one.equals(member))) return [];
-  const certain = removal.done === true && removal.requestedUs >= entry.byUs;
-  return [{ how: 'removed', mark: removal, ...momentOf(removal), certain }];
 }

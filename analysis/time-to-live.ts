@@ -3,7 +3,7 @@
  * only where nobody sends for `expiry` seconds: then the whole key dies, with all that waits in it, and no operation shows it.
  */
 import type { Mark, QueueHistory } from './journey.js';
-import { type Moment, momentOf } from './moment.js';
+import { countWhile, type Moment, momentOf } from './moment.js';
 
 /** A time to live that may have run out within this span. */
 export interface Death extends Moment {
@@ -33,9 +33,13 @@ export function deathsOf(queue: QueueHistory): Death[] {
     const [earliestUs, dueUs] = [fromUs, byUs].map((us) => us + seconds * 1e6) as [number, number];
     const span = { fromUs: earliestUs - CLOCK_TOLERANCE_US, byUs: dueUs + CLOCK_TOLERANCE_US };
     while (firstAfter < certain.length && (certain[firstAfter] as Setting).fromUs < fromUs) firstAfter++;
-    let next = firstAfter;
-    while (next < certain.length && (certain[next] as Setting).fromUs < byUs) next++;
-    const renewed = certain[next];
+    const renewed =
+      certain[
+        Math.max(
+          firstAfter,
+          countWhile(certain, (one) => one.fromUs < byUs),
+        )
+      ];
     const alone = latestUs <= fromUs && (settings[at + 1]?.fromUs ?? Number.POSITIVE_INFINITY) >= span.byUs;
     latestUs = Math.max(latestUs, byUs);
     if (renewed && renewed.byUs <= span.fromUs) return [];

@@ -34,17 +34,28 @@ export function minutesOf(
     losses: moments.flatMap(({ losses }) => losses.map(({ atUs }) => atUs)),
   };
   const minutes = Math.max(1, Math.ceil(evidence.endUs / MINUTE_US));
-  const minuteAt = (us: number) => Math.min(Math.floor(us / MINUTE_US), minutes - 1);
+  const counted = (list: readonly number[]): number[] => {
+    const counts = new Array<number>(minutes).fill(0);
+    for (const us of list) {
+      const minute = Math.min(Math.floor(us / MINUTE_US), minutes - 1);
+      counts[minute] = (counts[minute] ?? 0) + 1;
+    }
+    return counts;
+  };
+  const disconnects = counted(times.disconnects);
+  const outstanding = counted(times.closed_with_pop_outstanding);
+  const justAnswered = counted(times.closed_with_pop_just_answered);
+  const closed = counted(times.closed_by_client);
+  const lost = counted(times.losses);
   return Array.from({ length: minutes }, (_, minute) => {
-    const within = (list: readonly number[]) => list.filter((us) => minuteAt(us) === minute).length;
     return {
       from_us: minute * MINUTE_US,
       to_us: Math.min((minute + 1) * MINUTE_US, evidence.endUs),
-      disconnects: within(times.disconnects),
-      closed_with_pop_outstanding: within(times.closed_with_pop_outstanding),
-      closed_with_pop_just_answered: within(times.closed_with_pop_just_answered),
-      closed_by_client: within(times.closed_by_client),
-      losses: within(times.losses),
+      disconnects: disconnects[minute] ?? 0,
+      closed_with_pop_outstanding: outstanding[minute] ?? 0,
+      closed_with_pop_just_answered: justAnswered[minute] ?? 0,
+      closed_by_client: closed[minute] ?? 0,
+      losses: lost[minute] ?? 0,
     };
   });
 }

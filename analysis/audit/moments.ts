@@ -83,13 +83,8 @@ function departuresOf(losses: readonly Judgement[], evidence: Evidence): Departu
   for (const { queue, waypoints } of losses) {
     const mark = waypoints.find(({ role }) => role === 'departure')?.mark;
     if (!mark) continue;
-    return evidence.departures
-      .ofQueue(queue)
-      .filter(
-        ({ mark: { id, requestedUs } }) =>
-          id === mark.id || (requestedUs <= mark.requestedUs && requestedUs >= mark.requestedUs - AT_ONCE_US),
-      )
-      .reverse();
+    const { requestedUs } = mark;
+    return evidence.departures.within(queue, requestedUs - AT_ONCE_US, requestedUs).reverse();
   }
   return [];
 }

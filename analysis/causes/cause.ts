@@ -25,7 +25,7 @@ export interface Case<Of extends End = End> {
 
 /** The connection that took the message. */
 export interface PopConduct {
-  /** Requests on it after the pop, in order. */
+  /** The first two requests on it after the pop's reply, in order. */
   readonly after: readonly Beat[];
   /** The episode out of step that the pop falls into, if any. */
   readonly episode: Episode | undefined;
@@ -78,11 +78,5 @@ export function milliseconds(fromUs: number, toUs: number): string {
 export function pollsBetween({ pop }: EndAtPop, { queue, evidence }: Case, untilUs: number): number {
   const poppedUs = pop.repliedUs ?? pop.requestedUs;
   const { several } = evidence.loops(queue);
-  return queue.receives.filter(
-    (mark) =>
-      mark.command === 'BZPOPMIN' &&
-      mark.requestedUs > poppedUs &&
-      mark.requestedUs < untilUs &&
-      (!several || mark.connection === pop.connection),
-  ).length;
+  return evidence.polls(queue).between(poppedUs, untilUs, several ? pop.connection : null);
 }

@@ -6,14 +6,32 @@
  * (ZRANGE) had named is in none of them. A key that comes twice with different recipients is in order: version 2 made a member for each.
  */
 import type { EndMisplaced } from '../ending.js';
+import type { Journey, Journeys, Mark } from '../journey.js';
 import { processOf } from '../profiles/channel-layer.js';
 import type { RollCall } from '../roll-calls.js';
 import { type Case, type Cause, cite, type Examination } from './cause.js';
 
+const SENDS = new WeakMap<Journeys, ReadonlyMap<number, ReadonlySet<Journey>>>();
+
+/** All that one operation put into queues. */
+function sentWith({ id }: Mark, journeys: Journeys): Journey[] {
+  let sends = SENDS.get(journeys);
+  if (!sends) {
+    const found = new Map<number, Set<Journey>>();
+    for (const journey of journeys.journeys)
+      for (const enqueue of journey.enqueues) {
+        const send = found.get(enqueue.id);
+        if (send) send.add(journey);
+        else found.set(enqueue.id, new Set([journey]));
+      }
+    sends = found;
+    SENDS.set(journeys, sends);
+  }
+  return [...(sends.get(id) ?? [])];
+}
+
 function examine({ journey, end: { enqueue }, evidence }: Case<EndMisplaced>): Examination {
-  const sent = evidence.journeys.journeys.filter(({ enqueues }) =>
-    enqueues.some(({ id }) => id === enqueue.id),
-  );
+  const sent = sentWith(enqueue, evidence.journeys);
   const named = new Set(sent.flatMap(({ payload }) => payload.recipients ?? []));
   const keys = sent.flatMap(({ enqueues }) => enqueues.filter(({ id }) => id === enqueue.id)).length;
   const call = evidence.rollCalls.before(enqueue, (channels) => isOf(channels, named, keys));

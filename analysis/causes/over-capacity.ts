@@ -37,13 +37,12 @@ function whyThisOne({ end: { enqueue }, journey, queue, evidence }: Case<EndAtEn
       ? `${said}; this one held at least ${fullness.bounds.atLeast} messages then, and its capacity is ${enqueue.capacity}`
       : `${said}, and every other that it could have been had room`;
   const afterwards = { fromUs: enqueue.requestedUs, toUs: evidence.endUs };
-  if (!fullness || evidence.holesHiding(queue.name, afterwards).length > 0) return null;
+  if (!fullness || evidence.isHidden(queue.name, afterwards)) return null;
   // Had it been put there, it would have come before what came; unless something took it out.
   const gone = shownGone(journey, enqueue.repliedUs ?? enqueue.requestedUs, queue);
   if (!gone) return null;
   const shownUs = gone.mark.repliedUs ?? gone.mark.requestedUs;
-  const departures = evidence.models.of(queue.name).departuresOf(journey);
-  return departures.every(({ fromUs }) => fromUs > shownUs)
+  return evidence.models.of(queue.name).departuresOf(journey, shownUs).length === 0
     ? `${said}; had it been put into this one, it would have been popped: ${gone.why}`
     : null;
 }

@@ -25,7 +25,8 @@ function seemingStall(example: Case<EndAtEnqueue> | Case<EndInQueue>): Stall | n
 }
 
 function hiddenPoll({ queue, evidence }: Case<EndAtEnqueue> | Case<EndInQueue>, stall: Stall) {
-  return evidence.holesHiding(queue.name, stall)[0];
+  const [hole] = evidence.holesHiding(queue.name, stall);
+  return hole;
 }
 
 function expiredUs(example: Case<EndInQueue>): number | null {

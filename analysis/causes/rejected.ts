@@ -37,7 +37,7 @@ function examine({ end, journey, queue, evidence }: Case<EndAtEnqueue>): Examina
   const brokeOff = `the script failed on its way through its queues (${errors})`;
   const afterwards = { fromUs: end.enqueue.requestedUs, toUs: evidence.endUs };
   const gone = shownGone(journey, end.enqueue.repliedUs ?? end.enqueue.requestedUs, queue);
-  if (gone && evidence.holesHiding(queue.name, afterwards).length === 0)
+  if (gone && !evidence.isHidden(queue.name, afterwards))
     return {
       holds: true,
       because: `${brokeOff}, before it had served this one: ${gone.why}`,

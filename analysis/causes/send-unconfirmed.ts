@@ -19,8 +19,8 @@ function examine({ end: { enqueue }, journey, queue, evidence }: Case<EndAtEnque
     ),
   );
   const gone = shownGone(journey, overUs, queue);
-  const hidden = evidence.holesHiding(queue.name, { fromUs: enqueue.requestedUs, toUs: evidence.endUs });
-  if (!gone || hidden.length > 0 || open.length < journey.enqueues.length)
+  const hidden = evidence.isHidden(queue.name, { fromUs: enqueue.requestedUs, toUs: evidence.endUs });
+  if (!gone || hidden || open.length < journey.enqueues.length)
     return {
       holds: null,
       because: 'Redis did not answer the enqueue in this trace: it may have been done or not',

@@ -27,9 +27,9 @@ function examine({ end: { enqueue }, queue, evidence }: Case<EndAtEnqueue>): Exa
       otherwise: ['in-flight'],
     };
   // Its host never changes: what was before this recording would not have been here either.
-  const hole = evidence
-    .holesHiding(queue.name, { fromUs: 0, toUs: evidence.endUs })
-    .find(({ reason }) => reason !== NOT_YET_RECORDED);
+  const hole = [...evidence.holesHiding(queue.name, { fromUs: 0, toUs: evidence.endUs })].find(
+    ({ reason }) => reason !== NOT_YET_RECORDED,
+  );
   if (hole)
     return {
       holds: null,

@@ -40,7 +40,8 @@ function examine(example: Case<EndAtPop>): Examination {
   const proof = request
     ? `was used again ${milliseconds(repliedUs, request.requestedUs)} after the reply (${request.command}, operation ${request.id})`
     : `stayed open while the queue was polled ${polls} more times`;
-  const both = overlappingPoll(example);
+  // One of the two had nobody waiting.
+  const both = evidence.polls(example.queue).overlapping(pop);
   return {
     holds: true,
     because: `connection ${pop.connection} stayed open and in step (it ${proof}): whoever sent this BZPOPMIN no longer waited for its reply${both ? `; another poll of the queue (operation ${both.id}) was outstanding at the same time` : ''}`,
@@ -51,16 +52,6 @@ function examine(example: Case<EndAtPop>): Examination {
       ...(both ? [cite('overlapping-poll', both)] : []),
     ],
   };
-}
-
-/** Another poll of the queue outstanding at the same time: one of the two had nobody waiting. */
-function overlappingPoll({ end: { pop }, queue, evidence }: Case<EndAtPop>) {
-  const repliedUs = pop.repliedUs ?? pop.requestedUs;
-  return queue.receives.find((mark) => {
-    if (mark.command !== 'BZPOPMIN' || mark.id === pop.id || mark.requestedUs >= repliedUs) return false;
-    const overUs = mark.repliedUs ?? evidence.connections.get(mark.connection)?.closedUs ?? evidence.endUs;
-    return overUs > pop.requestedUs;
-  });
 }
 
 export const strayPop: Cause<EndAtPop> = {

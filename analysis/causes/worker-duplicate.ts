@@ -26,9 +26,11 @@ function examine({ journey, end, queue, evidence, missed }: Case<EndAcknowledged
   const loops = evidence.loops(queue);
   if (!loops.several) return { holds: false, because: 'one receive loop explains all polls of its queue' };
   const repeats = repeatsOf(journey, queue, loops);
-  const hole = repeats.flatMap(({ backup }) =>
-    evidence.holesHiding(queue.name, { fromUs: backup.requestedUs, toUs: repliedUs(end.acknowledgement) }),
-  )[0];
+  const [hole] = repeats.flatMap(({ backup }) => {
+    const span = { fromUs: backup.requestedUs, toUs: repliedUs(end.acknowledgement) };
+    const [first] = evidence.holesHiding(queue.name, span);
+    return first ?? [];
+  });
   if (hole)
     return {
       holds: null,

@@ -9,6 +9,7 @@
 import type { Conduct } from '../evidence.js';
 import { operationOf } from '../finding.js';
 import { markOf } from '../journey.js';
+import { countWhile } from '../moment.js';
 import { type Episode, firstMatchingCycle } from '../out-of-step.js';
 import { seconds } from '../question.js';
 import type { HintKind, HintMaterial } from './hint.js';
@@ -38,7 +39,8 @@ function seenOf(connection: number, conducted: Conduct, episode: Episode, trace:
     const operation = id === null ? undefined : trace.operation(id);
     return operation ? [operationOf(role, markOf(operation, operation.args[1]?.toString() ?? ''))] : [];
   });
-  const from = conducted.beats.find(({ id }) => id === episode.firstId)?.requestedUs ?? 0;
+  const from =
+    conducted.beats[countWhile(conducted.beats, ({ id }) => id < episode.firstId)]?.requestedUs ?? 0;
   return {
     seen: `Connection ${connection} was out of step from ${seconds(from)} ${episode.endId === null ? 'to its end' : `to operation ${episode.endId}`}: operation ${episode.overlapId} was sent on it before the reply to operation ${episode.owedId} had reached the client. ${lost === 0 ? 'No pop lost its message there.' : `${lost} ${lost === 1 ? 'pop lost its message' : 'pops lost their messages'} there.`}`,
     operations,
@@ -46,10 +48,9 @@ function seenOf(connection: number, conducted: Conduct, episode: Episode, trace:
 }
 
 function lostIn({ beats }: Conduct, { firstId, endId }: Episode): number {
-  return beats.filter(
-    ({ id, receive }) =>
-      id >= firstId && (endId === null || id < endId) && receive?.step === 'pop' && receive.lost,
-  ).length;
+  const from = countWhile(beats, ({ id }) => id < firstId);
+  const to = countWhile(beats, ({ id }) => endId === null || id < endId);
+  return beats.slice(from, to).filter(({ receive }) => receive?.step === 'pop' && receive.lost).length;
 }
 
 function wasInStepBefore({ beats }: Conduct, { firstId }: Episode): boolean {

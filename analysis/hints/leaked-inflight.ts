@@ -34,12 +34,13 @@ function leftBehind(queue: QueueHistory, evidence: Evidence): Mark[] {
   return queue.journeys.flatMap(({ backups, acknowledgements }) => {
     const backup = backups.at(-1);
     if (!backup) return [];
-    const later = (mark: Mark) => mark.id !== backup.id && mark.requestedUs >= backup.requestedUs;
-    if ([acknowledgements, openAcknowledgements, receives].some((marks) => marks.some(later))) return [];
+    const later = (marks: readonly Mark[]): boolean =>
+      marks.slice(-2).some(({ id, requestedUs }) => id !== backup.id && requestedUs >= backup.requestedUs);
+    if ([acknowledgements, openAcknowledgements, receives].some(later)) return [];
     const sinceUs = backup.repliedUs ?? backup.requestedUs;
     if (!pollersClosed && evidence.endUs - sinceUs < SETTLED_US) return [];
-    const hidden = evidence.holesHiding(queue.name, { fromUs: backup.requestedUs, toUs: evidence.endUs });
-    return hidden.length === 0 ? [backup] : [];
+    const hidden = evidence.isHidden(queue.name, { fromUs: backup.requestedUs, toUs: evidence.endUs });
+    return hidden ? [] : [backup];
   });
 }
 

@@ -57,8 +57,8 @@ function rebuilt(queue: QueueHistory, evidence: Evidence): Depth[] {
   return queue.journeys.flatMap((journey) =>
     journey.enqueues.flatMap((mark) => {
       if (mark.acceptance !== 'accepted') return [];
-      const hidden = evidence.holesHiding(queue.name, { fromUs: 0, toUs: mark.requestedUs });
-      return hidden.length > 0 ? [] : [{ depth: model.holding(mark, journey).atLeast + 1, mark, source }];
+      const hidden = evidence.isHidden(queue.name, { fromUs: 0, toUs: mark.requestedUs });
+      return hidden ? [] : [{ depth: model.holding(mark, journey).atLeast + 1, mark, source }];
     }),
   );
 }

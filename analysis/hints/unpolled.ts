@@ -6,6 +6,7 @@
 import type { Evidence } from '../evidence.js';
 import type { Enqueue, Journey, QueueHistory } from '../journey.js';
 import type { Mark } from '../mark.js';
+import { firstSince } from '../moment.js';
 import { isProcessQueue } from '../profiles/channel-layer.js';
 import type { Stall } from '../readers.js';
 
@@ -46,10 +47,10 @@ function spanOf(
   const closedUs = evidence.connections.get(stall.open)?.closedUs ?? Number.POSITIVE_INFINITY;
   const toUs = Math.min(stall.toUs, closedUs);
   const { fromUs } = stall;
-  if (evidence.holesHiding(queue.name, { fromUs, toUs }).length > 0) return null;
+  if (evidence.isHidden(queue.name, { fromUs, toUs })) return null;
   waiting.sort((a, b) => a.requestedUs - b.requestedUs);
   const [first] = waiting as [Enqueue];
-  const next = queue.receives.find(({ requestedUs }) => requestedUs === stall.toUs) ?? null;
+  const next = queue.receives[firstSince(queue.receives, stall.toUs)] ?? null;
   return {
     ...stall,
     ...{ toUs, queue, next, waiting },
