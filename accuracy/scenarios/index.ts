@@ -6,11 +6,15 @@ import { inFlight } from './in-flight.js';
 import { lostAfterRedis } from './lost-after-redis.js';
 import { messageExpired } from './message-expired.js';
 import { neverSent } from './never-sent.js';
+import { noSubscriber } from './no-subscriber.js';
 import { notAMember } from './not-a-member.js';
 import { orphanedInFlight } from './orphaned-in-flight.js';
+import { outputBufferOverflow } from './output-buffer-overflow.js';
 import { overCapacity } from './over-capacity.js';
 import { overCapacitySend } from './over-capacity-send.js';
 import { poppedThenDisconnected } from './popped-then-disconnected.js';
+import { pubsubHealthy } from './pubsub-healthy.js';
+import { pubsubLostAfterRedis } from './pubsub-lost-after-redis.js';
 import { queueExpired } from './queue-expired.js';
 import { receiverStalled } from './receiver-stalled.js';
 import { recipientsLeft } from './recipients-left.js';
@@ -18,9 +22,11 @@ import { redeliveredLate } from './redelivered-late.js';
 import { rejected } from './rejected.js';
 import { removedOutsideTrace } from './removed-outside-trace.js';
 import { replyDesync } from './reply-desync.js';
+import { resubscribeGap } from './resubscribe-gap.js';
 import type { Scenario } from './scenario.js';
 import { sentElsewhere } from './sent-elsewhere.js';
 import { strayPop } from './stray-pop.js';
+import { subscribeRace } from './subscribe-race.js';
 import { workerDuplicate } from './worker-duplicate.js';
 import { wrongProcess } from './wrong-process.js';
 
@@ -32,11 +38,15 @@ export const SCENARIOS: readonly Scenario[] = [
   lostAfterRedis,
   messageExpired,
   neverSent,
+  noSubscriber,
   notAMember,
   orphanedInFlight,
+  outputBufferOverflow,
   overCapacitySend,
   overCapacity,
   poppedThenDisconnected,
+  pubsubHealthy,
+  pubsubLostAfterRedis,
   queueExpired,
   receiverStalled,
   recipientsLeft,
@@ -44,8 +54,10 @@ export const SCENARIOS: readonly Scenario[] = [
   rejected,
   removedOutsideTrace,
   replyDesync,
+  resubscribeGap,
   sentElsewhere,
   strayPop,
+  subscribeRace,
   workerDuplicate,
   wrongProcess,
 ];
