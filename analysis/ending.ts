@@ -11,6 +11,7 @@
 
 import type { TraceHole } from '../proxy/trace/trace.js';
 import type { Evidence } from './evidence.js';
+import { mayBeTaken } from './exit.js';
 import type { Enqueue, Journey, Mark, QueueHistory } from './journey.js';
 import { misplacedBy } from './misplaced.js';
 import { seconds } from './moment.js';
@@ -147,8 +148,8 @@ function afterPop(journey: Journey, pop: Mark, queue: QueueHistory, evidence: Ev
   if (acknowledgement) return acknowledged(journey, { pop, backup, acknowledgement }, evidence);
   const open = queue.openAcknowledgements.find((mark) => mark.requestedUs >= backup.requestedUs);
   if (open) {
-    const [hole] = evidence.holesHiding(queue.name, { fromUs: backup.requestedUs, toUs: evidence.endUs });
     // Its reply may be in the hole, and may have named another.
+    const [hole] = evidence.holesHiding(queue.name, { fromUs: backup.requestedUs, toUs: evidence.endUs });
     if (hole) return undecided(`popped and backed up, then ${holeText(hole)}`);
     return acknowledged(journey, { pop, backup, acknowledgement: open }, evidence);
   }
@@ -256,6 +257,8 @@ function backupDoubt(journey: Journey, queue: QueueHistory): string | null {
   return null;
 }
 
+const LIST_EXITS = ['queue-expired', 'over-capacity', 'removed-outside-trace'];
+
 function inQueue(journey: Journey, sinceUs: number, queue: QueueHistory, evidence: Evidence): Ending {
   const [enqueue] = journey.enqueues;
   if (!enqueue) return undecided('put back into its queue, but no enqueue of it is in the trace');
@@ -270,9 +273,8 @@ function inQueue(journey: Journey, sinceUs: number, queue: QueueHistory, evidenc
   const gone = shownGone(journey, sinceUs, queue);
   if (gone && journey.enqueues.some(({ score }) => Number.isNaN(score)))
     return undecided(`${gone.why}: a list does not show how it went`, [
-      'queue-expired',
-      'over-capacity',
-      'removed-outside-trace',
+      ...(mayBeTaken(journey, queue, evidence) ? ['list-era-pop'] : []),
+      ...LIST_EXITS,
     ]);
   // A general channel has no process: whoever works next takes what waits.
   const reader = isProcessQueue(queue.key) ? evidence.readers.gone(queue) : null;

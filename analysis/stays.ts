@@ -21,6 +21,12 @@ export interface Departure extends Moment {
   readonly certain: boolean;
 }
 
+/** When a poll without a known reply may have taken a message. */
+export interface Take extends Moment {
+  /** What waited before that, it would have had at once, with a reply. */
+  readonly onlyWhatComesIn?: true;
+}
+
 /** How a message came into its queue. */
 interface Entry extends Moment {
   readonly mark: Mark;
@@ -41,10 +47,10 @@ export class Stays {
   readonly #deaths;
   readonly #trims: readonly Trim[];
   readonly #removals: readonly Removal[];
-  readonly #takes: readonly Departure[];
+  readonly #takes: readonly (Departure & Take)[];
 
-  /** `mayHaveTaken`: when a poll without a known reply may have taken something; null where it cannot have. */
-  constructor(queue: QueueHistory, mayHaveTaken: (poll: Mark) => Moment | null = momentOf) {
+  /** `mayHaveTaken`: when a poll without a known reply may have taken something; null where it has taken nothing. */
+  constructor(queue: QueueHistory, mayHaveTaken: (poll: Mark) => Take | null = momentOf) {
     this.#queue = queue;
     this.#takes = queue.openPolls.flatMap((mark) => {
       const moment = mayHaveTaken(mark);
@@ -109,7 +115,7 @@ export class Stays {
         // What runs out was the message's own time only if it was there when that was set: it kept the key alive.
         certain: certain && (mark.id === entry.mark.id || entry.byUs <= mark.requestedUs),
       })),
-      ...this.#takes,
+      ...this.#takes.filter(({ onlyWhatComesIn, fromUs }) => !onlyWhatComesIn || entry.byUs >= fromUs),
     ]
       .filter(({ byUs }) => byUs > entry.fromUs)
       .sort((a, b) => a.fromUs - b.fromUs);
