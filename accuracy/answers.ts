@@ -69,6 +69,9 @@ function isFor({ payload, queue }: JudgedJourney, channel: string): boolean {
 }
 
 function judgedAnswer(judged: JudgedJourney, channel: string): Answer {
+  // Whom such a copy names got it twice; what is lost is another one's.
+  if (judged.ending.at === 'misplaced')
+    return { ...judged, verdict: 'duplicated', cause: null, concerns: true };
   const { verdict, cause, alternatives, present, atUs, because } = judged;
   return { verdict, cause, alternatives, concerns: present?.includes(channel) ?? true, atUs, because };
 }

@@ -3,8 +3,10 @@ import { backupOvertaken } from './backup-overtaken.js';
 import { django } from './django.js';
 import { healthy } from './healthy.js';
 import { inFlight } from './in-flight.js';
+import { listEraPop } from './list-era-pop.js';
 import { lostAfterRedis } from './lost-after-redis.js';
 import { messageExpired } from './message-expired.js';
+import { misrouted } from './misrouted.js';
 import { neverSent } from './never-sent.js';
 import { noSubscriber } from './no-subscriber.js';
 import { notAMember } from './not-a-member.js';
@@ -24,7 +26,9 @@ import { removedOutsideTrace } from './removed-outside-trace.js';
 import { replyDesync } from './reply-desync.js';
 import { resubscribeGap } from './resubscribe-gap.js';
 import type { Scenario } from './scenario.js';
+import { sendUnconfirmed } from './send-unconfirmed.js';
 import { sentElsewhere } from './sent-elsewhere.js';
+import { shardMismatch } from './shard-mismatch.js';
 import { strayPop } from './stray-pop.js';
 import { subscribeRace } from './subscribe-race.js';
 import { workerDuplicate } from './worker-duplicate.js';
@@ -35,8 +39,10 @@ export const SCENARIOS: readonly Scenario[] = [
   django,
   healthy,
   inFlight,
+  listEraPop,
   lostAfterRedis,
   messageExpired,
+  misrouted,
   neverSent,
   noSubscriber,
   notAMember,
@@ -54,8 +60,10 @@ export const SCENARIOS: readonly Scenario[] = [
   rejected,
   removedOutsideTrace,
   replyDesync,
+  sendUnconfirmed,
   resubscribeGap,
   sentElsewhere,
+  shardMismatch,
   strayPop,
   subscribeRace,
   workerDuplicate,
