@@ -11,7 +11,6 @@
 
 import type { TraceHole } from '../proxy/trace/trace.js';
 import type { Evidence } from './evidence.js';
-import { mayBeTaken } from './exit.js';
 import type { Enqueue, Journey, Mark, QueueHistory } from './journey.js';
 import { misplacedBy } from './misplaced.js';
 import { seconds } from './moment.js';
@@ -257,8 +256,6 @@ function backupDoubt(journey: Journey, queue: QueueHistory): string | null {
   return null;
 }
 
-const LIST_EXITS = ['queue-expired', 'over-capacity', 'removed-outside-trace'];
-
 function inQueue(journey: Journey, sinceUs: number, queue: QueueHistory, evidence: Evidence): Ending {
   const [enqueue] = journey.enqueues;
   if (!enqueue) return undecided('put back into its queue, but no enqueue of it is in the trace');
@@ -273,8 +270,8 @@ function inQueue(journey: Journey, sinceUs: number, queue: QueueHistory, evidenc
   const gone = shownGone(journey, sinceUs, queue);
   if (gone && journey.enqueues.some(({ score }) => Number.isNaN(score)))
     return undecided(`${gone.why}: a list does not show how it went`, [
-      ...(mayBeTaken(journey, queue, evidence) ? ['list-era-pop'] : []),
-      ...LIST_EXITS,
+      ...(evidence.models.of(queue.name).mayBeTaken(journey) ? ['list-era-pop'] : []),
+      ...['queue-expired', 'over-capacity', 'removed-outside-trace'],
     ]);
   // A general channel has no process: whoever works next takes what waits.
   const reader = isProcessQueue(queue.key) ? evidence.readers.gone(queue) : null;

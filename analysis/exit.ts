@@ -4,8 +4,6 @@
  */
 import type { Case } from './causes/cause.js';
 import type { EndInQueue } from './ending.js';
-import type { Evidence } from './evidence.js';
-import type { Journey, QueueHistory } from './journey.js';
 import type { Departure } from './stays.js';
 
 export type Way = Departure['how'] | 'unseen';
@@ -33,12 +31,4 @@ export function exitOf({ journey, end: { gone }, queue, evidence }: Case<EndInQu
   const ways = new Set<Way>(departures.map(({ how }) => how));
   if (gone && !certain) ways.add('unseen');
   return { departures, certain, ways };
-}
-
-/** Is there a poll whose reply nobody saw, that may have taken it? */
-export function mayBeTaken(journey: Journey, queue: QueueHistory, { models }: Evidence): boolean {
-  return models
-    .of(queue.name)
-    .departuresOf(journey)
-    .some(({ how }) => how === 'taken');
 }

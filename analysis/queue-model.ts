@@ -62,6 +62,11 @@ export class QueueModel {
     return this.#stays.departuresOf(journey);
   }
 
+  /** Is there a poll whose reply nobody saw, and that may have taken it? */
+  mayBeTaken(journey: Journey): boolean {
+    return this.departuresOf(journey).some(({ how }) => how === 'taken');
+  }
+
   #strangersAt(us: number): number {
     const known = countWhile(this.#strangers, ({ byUs }) => byUs <= us);
     return this.#strangers[known - 1]?.atMost ?? Number.POSITIVE_INFINITY;
