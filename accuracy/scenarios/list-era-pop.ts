@@ -39,7 +39,7 @@ async function receives(stage: Stage, backup: boolean, name: string, room: strin
     await stage.sleep(10);
     const said = sender.tell(channel);
     if (random() < 0.5) {
-      await stage.sleep(random() * 8);
+      await stage.sleep(1 + random() * 5); // later than the message, and mostly sooner than its reply
       await stage.settled();
       await closes(process, wire, backup);
       wire = await stage.connect();
