@@ -6,22 +6,12 @@ import { analyze } from '../analysis/analyze.js';
 import { Evidence } from '../analysis/evidence.js';
 import type { Finding } from '../analysis/finding.js';
 import { Judge, type JudgedJourney } from '../analysis/judge.js';
-import type { Verdict } from '../analysis/verdict.js';
 import type { ClientLog } from '../clients/gap-report.js';
 import type { Trace } from '../proxy/trace/trace.js';
 import { GaptraceError } from '../terminal/errors.js';
+import type { Answer } from './answer.js';
+import { type Connections, Published } from './published.js';
 import { senderAndCount, type Truth } from './truth.js';
-
-export interface Answer {
-  readonly verdict: Verdict;
-  readonly cause: string | null;
-  readonly alternatives: readonly string[];
-  /** Does a loss that it speaks of concern this recipient? */
-  readonly concerns: boolean;
-  /** When the message ended, by the trace; null where no operation carries it. */
-  readonly atUs: number | null;
-  readonly because: string;
-}
 
 export interface Answered extends Truth {
   readonly answer: Answer;
@@ -35,11 +25,21 @@ export interface Answers {
   readonly unexpected: ReadonlySet<string>;
 }
 
-/** `spokeAs`: by channel, the senders as which its consumer spoke: a client knows that of itself. */
-export function answersOf(trace: Trace, truths: readonly Truth[], spokeAs: SpokeAs): Answers {
+/**
+ * `spokeAs`: by channel, the senders as which its consumer spoke: a client knows that of itself. `connections`: by channel of a pub/sub
+ * consumer, those that it ever heard by.
+ */
+export function answersOf(
+  trace: Trace,
+  truths: readonly Truth[],
+  spokeAs: SpokeAs,
+  connections: Connections,
+): Answers {
   const journeys = new Map<string, JudgedJourney[]>();
   const unexpected = new Set<string>();
-  for (const judged of new Judge(new Evidence(trace)).all()) {
+  const evidence = new Evidence(trace);
+  const published = new Published(trace, evidence, connections);
+  for (const judged of new Judge(evidence).all()) {
     const message = `${judged.payload.sender}/${judged.payload.count}`;
     journeys.set(message, [...(journeys.get(message) ?? []), judged]);
     const roles = judged.waypoints.map(({ role }) => role);
@@ -48,10 +48,12 @@ export function answersOf(trace: Trace, truths: readonly Truth[], spokeAs: Spoke
   const findings = findingsOf(trace, truths, spokeAs);
   const answered = truths.map((truth) => {
     const { message, channel, fate } = truth;
-    const reported = fate.fate === 'lost' ? findingFor(channel, findings.get(message) ?? []) : undefined;
-    const judged = journeys.get(message)?.findLast((one) => isFor(one, channel));
+    const told = fate.fate === 'lost' ? (findings.get(message) ?? []) : [];
+    const reported = published.findingFor(channel, told) ?? findingFor(channel, told);
     if (reported) return { ...truth, answer: reportedAnswer(reported) };
-    return { ...truth, answer: judged ? judgedAnswer(judged, channel) : UNASKED };
+    const judged = journeys.get(message)?.findLast((one) => isFor(one, channel));
+    const answer = judged ? judgedAnswer(judged, channel) : published.answerFor(message, channel);
+    return { ...truth, answer: answer ?? UNASKED };
   });
   return { answered, unexpected };
 }
@@ -67,6 +69,9 @@ function isFor({ payload, queue }: JudgedJourney, channel: string): boolean {
 }
 
 function judgedAnswer(judged: JudgedJourney, channel: string): Answer {
+  // Whom such a copy names got it twice; what is lost is another one's.
+  if (judged.ending.at === 'misplaced')
+    return { ...judged, verdict: 'duplicated', cause: null, concerns: true };
   const { verdict, cause, alternatives, present, atUs, because } = judged;
   return { verdict, cause, alternatives, concerns: present?.includes(channel) ?? true, atUs, because };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Answer } from './answers.js';
+import type { Answer } from './answer.js';
 import { check } from './checker.js';
 import { type Circumstances, scoreOf as scoreIn } from './score.js';
 import { type Fate, type TruthEvent, truthsOf } from './truth.js';

@@ -3,7 +3,7 @@
  * loss that the analysis takes for none; `undecided` says that the evidence does not decide.
  */
 import { isLoss } from '../analysis/verdict.js';
-import type { Answer } from './answers.js';
+import type { Answer } from './answer.js';
 import type { Fate } from './truth.js';
 
 /** Where a hole hides the root, the nearest cause is right. */

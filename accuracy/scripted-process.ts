@@ -63,7 +63,7 @@ export class ScriptedProcess {
   }
 
   /** A layer that sends over one of the process's own connections, and joins there: all that a sender needs. */
-  speaksOver(wire: WireClient): Pick<ChannelLayer, 'groupSend' | 'send' | 'groupAdd'> {
+  speaksOver(wire: Pick<WireClient, 'call'>): Pick<ChannelLayer, 'groupSend' | 'send' | 'groupAdd'> {
     return {
       groupAdd: async (group, channel) => {
         await wire.call(...addToGroup(groupKey('chat', group), channel, Date.now() / 1000));

@@ -1,6 +1,7 @@
 /**
- * Where one run plays: a real Redis, the real proxy in this process (so that truth and trace have one clock), layers and raw connections
- * that go through it, and the truth log. Ended by closing the proxy first: the trace ends while everybody is still there.
+ * Where one run plays: a real Redis (or several, as hosts of one layer), before each the real proxy in this process (so that truth and
+ * trace have one clock), layers and raw connections that go through it, and the truth log. Ended by closing the proxies first: the
+ * traces end while everybody is still there.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
@@ -10,15 +11,22 @@ import { Listener } from '../proxy/listener.js';
 import { Recorder } from '../proxy/recorder.js';
 import { Upstream } from '../proxy/upstream.js';
 import type { ReceiveStrategy, RedisOptions } from '../server/layers/layer.js';
+import { PubSubLayer } from '../server/layers/pubsub.js';
 import { RedisLayer } from '../server/layers/redis.js';
 import { createLog } from '../terminal/log.js';
 import { TruthLog } from './truth.js';
 import { WireClient } from './wire-client.js';
 
-export interface StageOptions {
-  readonly seed: number;
+/** A Redis, and where its trace goes. */
+export interface StageHost {
   readonly redis: PrivateRedis;
   readonly trace: string;
+}
+
+export interface StageOptions {
+  readonly seed: number;
+  /** At least one; a layer has them all. */
+  readonly hosts: readonly StageHost[];
   /** Added by the proxy each way. */
   readonly latencyUs: number;
 }
@@ -27,42 +35,57 @@ export interface LayerChoice extends Omit<RedisOptions, 'hosts'> {
   readonly receive?: ReceiveStrategy;
 }
 
+/** The proxy before one Redis. */
+interface Proxied {
+  readonly redis: PrivateRedis;
+  readonly url: string;
+  readonly listener: Listener;
+  readonly recorder: Recorder;
+}
+
+async function proxied({ redis, trace }: StageHost, latencyUs: number): Promise<Proxied> {
+  const { run_id: runId = '' } = await redis.info('server');
+  const recorder = await Recorder.create({
+    path: trace,
+    meta: { latency_us: String(latencyUs), upstream: redis.url, redis_run_id: runId },
+  });
+  const listener = await Listener.open({ host: '127.0.0.1', port: 0 });
+  listener.accept({
+    upstream: Upstream.parse(redis.url),
+    recording: recorder,
+    log: createLog(() => {}, {}),
+    latency: latencyUs === 0 ? undefined : { latencyUs, jitterUs: latencyUs / 4 },
+  });
+  return { redis, listener, recorder, url: `redis://${listener.address}` };
+}
+
 export class Stage {
   readonly truth: TruthLog;
+  /** The first, or only, Redis. */
   readonly redis: PrivateRedis;
-  /** Where layers connect: the proxy. */
-  readonly url: string;
+  /** Where layers connect: the proxies, one before each Redis. */
+  readonly urls: readonly string[];
   readonly #seed: number;
-  readonly #listener: Listener;
-  readonly #recorder: Recorder;
+  readonly #proxied: readonly Proxied[];
   readonly #closing: (() => unknown)[] = [];
   readonly #failures: unknown[] = [];
   #direct: Redis | undefined;
   #ending = false;
 
-  static async open(options: StageOptions): Promise<Stage> {
-    const { redis, trace, latencyUs } = options;
-    const recorder = await Recorder.create({
-      path: trace,
-      meta: { latency_us: String(latencyUs), upstream: redis.url },
-    });
-    const listener = await Listener.open({ host: '127.0.0.1', port: 0 });
-    listener.accept({
-      upstream: Upstream.parse(redis.url),
-      recording: recorder,
-      log: createLog(() => {}, {}),
-      latency: latencyUs === 0 ? undefined : { latencyUs, jitterUs: latencyUs / 4 },
-    });
-    return new Stage(options, listener, recorder);
+  static async open({ seed, hosts, latencyUs }: StageOptions): Promise<Stage> {
+    const opened: Proxied[] = [];
+    for (const host of hosts) opened.push(await proxied(host, latencyUs));
+    const [first] = opened;
+    if (!first) throw new Error('a stage needs a Redis');
+    return new Stage(seed, opened, first);
   }
 
-  private constructor({ seed, redis }: StageOptions, listener: Listener, recorder: Recorder) {
+  private constructor(seed: number, all: readonly Proxied[], first: Proxied) {
     this.#seed = seed;
-    this.redis = redis;
-    this.#listener = listener;
-    this.#recorder = recorder;
-    this.url = `redis://${listener.address}`;
-    this.truth = new TruthLog(() => recorder.nowUs());
+    this.#proxied = all;
+    this.redis = first.redis;
+    this.urls = all.map(({ url }) => url);
+    this.truth = new TruthLog(() => first.recorder.nowUs());
   }
 
   /** True once the run is over: what fails from now on fails because of that. */
@@ -77,14 +100,21 @@ export class Stage {
 
   /** A process with our layer, behind the proxy. */
   layer(choice: LayerChoice = {}): RedisLayer {
-    const layer = new RedisLayer({ capacity: 10_000, prefix: 'chat', ...choice, hosts: [this.url] });
+    const layer = new RedisLayer({ capacity: 10_000, prefix: 'chat', ...choice, hosts: this.urls });
     this.#closing.push(() => layer.close());
     return layer;
   }
 
-  /** A raw connection, behind the proxy. */
+  /** A process with our pub/sub layer, behind the proxy. */
+  pubsub(): PubSubLayer {
+    const layer = new PubSubLayer({ capacity: 10_000, prefix: 'chat', hosts: this.urls });
+    this.#closing.push(() => layer.close());
+    return layer;
+  }
+
+  /** A raw connection, behind the first proxy. */
   async connect(): Promise<WireClient> {
-    const wire = await WireClient.connect(Number(this.url.split(':').at(-1)));
+    const wire = await WireClient.connect(Number(this.urls[0]?.split(':').at(-1)));
     this.#closing.push(() => wire.destroy());
     return wire;
   }
@@ -118,8 +148,8 @@ export class Stage {
 
   async close(): Promise<void> {
     this.#ending = true;
-    await this.#listener.stop();
-    await this.#recorder.close();
+    for (const { listener } of this.#proxied) await listener.stop();
+    for (const { recorder } of this.#proxied) await recorder.close();
     for (const close of this.#closing) await close();
     this.#direct?.disconnect();
     if (this.#failures.length > 0) throw this.#failures[0];

@@ -2,8 +2,7 @@
  * The healthy traffic that every run has: two processes that receive reliably, two rooms, a sender in each, and a consumer that comes and
  * goes. A scenario puts its own process into the same rooms, so that one message is lost in one queue and delivered in another.
  */
-import type { RedisLayer } from '../server/layers/redis.js';
-import { Consumer, type ConsumerOptions, Sender } from './consumer.js';
+import { type ChannelLayer, Consumer, type ConsumerOptions, Sender } from './consumer.js';
 import type { Stage } from './stage.js';
 
 export const ROOMS = ['room_a', 'room_b'] as const;
@@ -14,6 +13,10 @@ export interface TrafficOptions {
   readonly everyMs?: number;
   /** For the consumers that stay. */
   readonly consumers?: ConsumerOptions;
+  /** Makes each of the two processes; where not told, one on the core layer that receives reliably. */
+  readonly process?: () => ChannelLayer;
+  /** Resolves when what the consumers asked for is done, where joining does not wait for that. */
+  readonly joined?: () => Promise<void>;
 }
 
 export class Traffic {
@@ -22,16 +25,18 @@ export class Traffic {
   readonly #drain: Sender;
 
   static async start(stage: Stage, options: TrafficOptions = {}): Promise<Traffic> {
-    const layers = [stage.layer({ receive: 'reliable' }), stage.layer({ receive: 'reliable' })] as const;
+    const process = options.process ?? (() => stage.layer({ receive: 'reliable' }));
+    const layers = [process(), process()] as const;
     for (const layer of layers)
       for (const room of ROOMS) await Consumer.join(stage, layer, room, options.consumers);
+    await options.joined?.();
     return new Traffic(stage, layers[0], options);
   }
 
   private constructor(
     private readonly stage: Stage,
     /** The layer of one of the processes: a scenario sends and joins with it. */
-    readonly layer: RedisLayer,
+    readonly layer: ChannelLayer,
     { messages = 25, everyMs = 12 }: TrafficOptions,
   ) {
     this.#drain = new Sender(stage, layer, 'drain');

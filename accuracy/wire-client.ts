@@ -65,6 +65,15 @@ export class WireClient {
     return this.read();
   }
 
+  /** Stops reading: what comes waits in the kernels on its way. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
   /** Says goodbye (FIN), as a client does that closes a connection in good order. */
   end(): void {
     this.#socket.end();

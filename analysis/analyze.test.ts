@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
+import { encode } from '@msgpack/msgpack';
 import { describe, expect, it } from 'vitest';
 import { readGapReports } from '../clients/gap-report.js';
 import { analyze } from './analyze.js';
 import { renderAnalysis } from './render/text.js';
 import { consumerChannel, PubSubScript, published, ROOM } from './testing/scripted-pubsub.js';
-import { memberOf, ScriptedTrace } from './testing/scripted-trace.js';
+import { array, bulk, integer, memberOf, nil, ScriptedTrace } from './testing/scripted-trace.js';
 import { exitStatusOf } from './verdict.js';
 
 /** Counts 0 to 4 of `s`: 2 is lost, 4 popped twice, the others delivered. Then a second of rest. */
@@ -60,6 +61,36 @@ describe('gaps of a file', () => {
   it('several clients that missed the same message make one finding', async () => {
     const { findings } = await gaps(gap(2), gap(2, { client: 'd' }));
     expect(findings).toMatchObject([{ reported_by: ['c', 'd'] }]);
+  });
+
+  it('popped without a backup by a client that then closed: whose it was may say that it never came, nobody else', async () => {
+    const [queue, recipient] = ['asgi:specific.dqKbMlZp!', 'specific.dqKbMlZp!a'];
+    const list = (sender: string, count: number, channel = '') =>
+      Buffer.from(
+        encode({
+          text_data: JSON.stringify({ my_id: sender, count, sender_channel_name: channel }),
+          __asgi_channel__: recipient,
+        }),
+      );
+    const script = new ScriptedTrace();
+    const passes = (atMs: number, connection: number, member: Buffer) => {
+      script.request(atMs, 1, ['RPUSH', queue, member], integer(1));
+      script.request(atMs + 2, connection, ['BLPOP', queue, '5'], array(bulk(queue), bulk(member)));
+    };
+    passes(100, 2, list('anna', 0, recipient));
+    passes(110, 2, list('s', 0));
+    script.disconnect(114, 2);
+    passes(120, 3, list('s', 1));
+    script.request(130, 3, ['BLPOP', queue, '1'], nil, { tookMs: 1000 });
+    const reports = [line({ event: 'recv', client: 'c', sender: 'anna', count: 0 }), gap(0)];
+    const { findings } = analyze(script, { ask: 'gaps', log: await readGapReports(reports) });
+    expect(findings).toMatchObject([
+      { verdict: 'indeterminate', alternatives: ['list-era-pop', 'delivered'] },
+    ]);
+    const log = { ...(await readGapReports(reports)), spokeAs: new Map([['c', new Set(['anna'])]]) };
+    expect(analyze(script, { ask: 'gaps', log }).findings).toMatchObject([
+      { verdict: 'lost', cause: 'list-era-pop', reported_by: ['c'] },
+    ]);
   });
 
   it('missed, but popped, backed up and acknowledged: lost after Redis', async () => {

@@ -202,11 +202,17 @@ function findingsFor(part: Addressees, { judge, evidence, trace }: Material, mis
   const uncovered = reached ? uncoveredTime(asked, evidence, GRACE_US) : null;
   if (uncovered) return [findingOf(asked, ofAnotherRun(speaker(part.found), uncovered), evidence, trace)];
   if (absence) return [absentFinding(asked, absence, evidence, trace)];
-  const judged = reached ? queues.map((one) => judge.missed(one, channels)) : queues;
+  const told = reached || (missed && channels !== null && channels.length > 0 && queues.every(isUnguarded));
+  const judged = told ? queues.map((one) => judge.missed(one, channels ?? [])) : queues;
   return speaking(judged, reached).map((one) => {
     const notes = reached || !isLoss(one.verdict) ? part.notes : [];
     return findingOf(asked, one, evidence, trace, notes);
   });
+}
+
+/** Whether the reply to a pop without a backup was read, only the one whose message it was can say. */
+function isUnguarded({ ending, verdict }: JudgedJourney): boolean {
+  return ending.at === 'unguarded' && verdict === 'indeterminate';
 }
 
 /** On pub/sub no message names its recipients, so a client's word that it never came always says something new. */

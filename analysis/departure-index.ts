@@ -18,6 +18,12 @@ export interface Departure extends Moment {
   readonly certain: boolean;
 }
 
+/** When a poll without a known reply may have taken a message. */
+export interface Take extends Moment {
+  /** What waited before that, it would have had at once, with a reply. */
+  readonly onlyWhatComesIn?: true;
+}
+
 /** How a message came into its queue. */
 export interface Entry extends Moment {
   readonly mark: Mark;
@@ -42,15 +48,15 @@ export class DepartureIndex {
   readonly #named = new Map<string, Removal[]>();
   readonly #namedKinds = new Map<string, Kind>();
 
-  constructor(queue: QueueHistory, mayHaveTaken: (poll: Mark) => Moment | null) {
+  constructor(queue: QueueHistory, mayHaveTaken: (poll: Mark) => Take | null) {
     this.#trims = trimsOf(
       queue.upkeep.filter((each): each is Trim => each.does === 'trim' && each.removed !== 0),
     );
     this.#deaths = deathsKind(deathsOf(queue));
-    this.#takes = kindOf(
+    this.#takes = takesKind(
       queue.openPolls.flatMap((mark) => {
-        const moment = mayHaveTaken(mark);
-        return moment ? [{ how: 'taken' as const, mark, ...moment, done: false }] : [];
+        const take = mayHaveTaken(mark);
+        return take ? [{ mark, ...take }] : [];
       }),
     );
     const removals = queue.upkeep.filter(
@@ -133,6 +139,21 @@ function kindOf(takings: readonly Taking[]): Kind {
       );
       return first && { ...first, certain: true };
     },
+  };
+}
+
+function takesKind(takes: readonly (Take & { readonly mark: Mark })[]): Kind {
+  const possible = new FirstFitting(takes.toSorted(byBeginning), ({ byUs, fromUs, onlyWhatComesIn }) => [
+    byUs,
+    onlyWhatComesIn ? -fromUs : Number.POSITIVE_INFINITY,
+  ]);
+  return {
+    *possible(entry) {
+      const fits = (byUs = 0, fromUs = 0) => byUs > entry.fromUs && fromUs >= -entry.byUs;
+      for (const { mark, fromUs, byUs } of possible.all(fits))
+        yield { how: 'taken', mark, fromUs, byUs, certain: false };
+    },
+    certain: () => undefined,
   };
 }
 

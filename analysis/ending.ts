@@ -148,8 +148,8 @@ function afterPop(journey: Journey, pop: Mark, queue: QueueHistory, evidence: Ev
   if (acknowledgement) return acknowledged(journey, { pop, backup, acknowledgement }, evidence);
   const open = queue.openAcknowledgements[firstSince(queue.openAcknowledgements, backup.requestedUs)];
   if (open) {
-    const [hole] = evidence.holesHiding(queue.name, { fromUs: backup.requestedUs, toUs: evidence.endUs });
     // Its reply may be in the hole, and may have named another.
+    const [hole] = evidence.holesHiding(queue.name, { fromUs: backup.requestedUs, toUs: evidence.endUs });
     if (hole) return undecided(`popped and backed up, then ${holeText(hole)}`);
     return acknowledged(journey, { pop, backup, acknowledgement: open }, evidence);
   }
@@ -258,9 +258,8 @@ function inQueue(journey: Journey, sinceUs: number, queue: QueueHistory, evidenc
   const gone = shownGone(journey, sinceUs, queue);
   if (gone && journey.enqueues.some(({ score }) => Number.isNaN(score)))
     return undecided(`${gone.why}: a list does not show how it went`, [
-      'queue-expired',
-      'over-capacity',
-      'removed-outside-trace',
+      ...(evidence.models.of(queue.name).mayBeTaken(journey) ? ['list-era-pop'] : []),
+      ...['queue-expired', 'over-capacity', 'removed-outside-trace'],
     ]);
   // A general channel has no process: whoever works next takes what waits.
   const reader = isProcessQueue(queue.key) ? evidence.readers.gone(queue) : null;

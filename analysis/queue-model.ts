@@ -10,7 +10,7 @@
 import type { TraceConnection } from '../proxy/trace/trace.js';
 import type { Journey, Mark, QueueHistory } from './journey.js';
 import { countWhile, covers, type Moment, momentOf, SortedMoments, touches } from './moment.js';
-import { type Departure, type Stay, Stays } from './stays.js';
+import { type Departure, type Stay, Stays, type Take } from './stays.js';
 
 export interface Bounds {
   readonly atLeast: number;
@@ -34,7 +34,7 @@ export class QueueModel {
   /** An operation that shows a message which came past the proxy; null where there is none. */
   readonly stranger: Mark | null;
 
-  constructor(queue: QueueHistory, mayHaveTaken?: (poll: Mark) => Moment | null) {
+  constructor(queue: QueueHistory, mayHaveTaken?: (poll: Mark) => Take | null) {
     this.#queue = queue;
     this.#stays = new Stays(queue, mayHaveTaken);
     this.#staysOf = new Map(queue.journeys.map((journey) => [journey, this.#stays.of(journey)]));
@@ -65,6 +65,11 @@ export class QueueModel {
   /** By when one of them has taken it out for certain; Infinity where none has. */
   goneUs(journey: Journey): number {
     return this.#stays.goneUs(journey);
+  }
+
+  /** Is there a poll whose reply nobody saw, and that may have taken it? */
+  mayBeTaken(journey: Journey): boolean {
+    return this.departuresOf(journey, Number.POSITIVE_INFINITY).some(({ how }) => how === 'taken');
   }
 
   #strangersAt(us: number): number {
@@ -152,15 +157,18 @@ export class QueueModels {
 
   /**
    * The proxy reads what Redis answers even after the client has gone, until Redis closes: what a poll took is seen. But not where the
-   * connection to Redis broke, or the trace ended before the reply.
+   * connection to Redis broke, or the trace ended before the reply. Nor where a message came in just when Redis read the client's
+   * goodbye: it gives the message to the poll, and closes before it has written the answer.
    */
-  #mayHaveTaken(poll: Mark): Moment | null {
+  #mayHaveTaken(poll: Mark): Take | null {
     const moment = momentOf(poll);
     const connection = this.#connections.get(poll.connection);
     if (poll.repliedUs !== null || !connection) return moment;
-    const { closedBy, closedHow, closedUs } = connection;
+    const { closedBy, closedHow, closedUs, endedUs } = connection;
     if (closedUs === null)
       return { ...moment, fromUs: Math.max(moment.fromUs, this.#endUs - REPLY_WITHIN_US) };
-    return closedBy === 'client' && closedHow !== 'error' ? null : moment;
+    if (closedBy !== 'client' || closedHow === 'error') return moment;
+    const fromUs = Math.max(moment.fromUs, closedUs);
+    return { fromUs, byUs: endedUs ?? moment.byUs, onlyWhatComesIn: true };
   }
 }

@@ -6,12 +6,12 @@
  * Order is taken from where intervals do not overlap, and from need: a pop needs what it pops. So a message that was popped was there
  * from its entry to its pop, whatever else was done to the queue in between.
  */
-import { type Departure, DepartureIndex, type Entry } from './departure-index.js';
+import { type Departure, DepartureIndex, type Entry, type Take } from './departure-index.js';
 import type { Journey, Mark, QueueHistory } from './journey.js';
 import { firstSince, type Moment, momentOf } from './moment.js';
 import type { Removal } from './upkeep.js';
 
-export type { Departure } from './departure-index.js';
+export type { Departure, Take } from './departure-index.js';
 
 export interface Stay {
   readonly possible: Moment;
@@ -32,8 +32,8 @@ export class Stays {
   /** For each restore that Redis did not answer, where the run of such ones begins that it belongs to. */
   readonly #openRun: readonly number[];
 
-  /** `mayHaveTaken`: when a poll without a known reply may have taken something; null where it cannot have. */
-  constructor(queue: QueueHistory, mayHaveTaken: (poll: Mark) => Moment | null = momentOf) {
+  /** `mayHaveTaken`: when a poll without a known reply may have taken something; null where it has taken nothing. */
+  constructor(queue: QueueHistory, mayHaveTaken: (poll: Mark) => Take | null = momentOf) {
     this.#queue = queue;
     this.#departures = new DepartureIndex(queue, mayHaveTaken);
     this.#emptied = queue.upkeep.filter(

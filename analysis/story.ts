@@ -60,7 +60,7 @@ function sentStory({ payload, queue, member, enqueues }: Journey, evidence: Evid
   const how =
     enqueue.by === 'group_send'
       ? `by group_send (${enqueue.command}, operation ${enqueue.id}; its ZADD and EXPIRE are implied by the script, not seen)`
-      : `by send (ZADD, operation ${enqueue.id})`;
+      : `by send (${enqueue.command}, operation ${enqueue.id})`;
   return `${who} was put into queue ${queue} ${how} on connection ${enqueue.connection} at ${seconds(enqueue.requestedUs)}${to}.`;
 }
 

@@ -11,7 +11,7 @@ export const django: Scenario = {
   losesBy: ['popped-then-disconnected', 'backup-overtaken'],
   latencyUs: 1_000,
   async play(stage) {
-    const layer = await startPythonLayer('core', { hosts: [stage.url], prefix: 'chat', capacity: 10_000 });
+    const layer = await startPythonLayer('core', { hosts: stage.urls, prefix: 'chat', capacity: 10_000 });
     stage.atEnd(() => layer.close());
     const traffic = await Traffic.start(stage, { messages: 25, everyMs: 20 });
     for (const room of ROOMS) await Consumer.join(stage, layer, room);

@@ -12,6 +12,8 @@ export interface Scenario {
   readonly losesBy?: readonly string[];
   /** Causes of which the wire cannot tell for certain: `indeterminate` that lists them is the right answer. */
   readonly neverCertain?: readonly string[];
+  /** How many Redis hosts its layers have. 1 where not told. */
+  readonly hosts?: number;
   /** Added by the proxy each way, microseconds. None where not told. */
   readonly latencyUs?: number;
   play(stage: Stage): Promise<void>;

@@ -66,6 +66,18 @@ describe('channels_redis 2.2', () => {
     expect(verdictOf(trace)).toMatchObject({ verdict: 'indeterminate' });
   });
 
+  it('list-era-pop, undecided: it came in while the client was closing, and Redis may have closed before it answered', () => {
+    const trace = new ScriptedTrace();
+    trace.request(90, 2, ['BLPOP', LIST, '5'], null, { noReply: true });
+    trace.request(100, 1, ['RPUSH', LIST, member(1)], integer(1));
+    trace.disconnect(100.5, 2);
+    trace.request(110, 3, ['BLPOP', LIST, '1'], nil, { tookMs: 1000 });
+    trace.watermarkUs = 3_000_000;
+    const said = verdictOf(trace);
+    expect(said.verdict).toBe('indeterminate');
+    expect(said.alternatives).toContain('list-era-pop');
+  });
+
   it('a hole on that connection leaves it open', () => {
     const trace = popped();
     trace.disconnect(112, 2);

@@ -15,8 +15,14 @@ function examine({
   sameElsewhere,
 }: PubSubCase<EndAtNobody>): Examination {
   if (!missed) return { holds: false, because: 'nobody says that it was missed' };
-  if (racers.length > 0)
-    return { holds: false, because: `connection ${racers[0]?.connection} had asked to be subscribed` };
+  const [racer] = racers;
+  if (racer)
+    return racer.asked.repliedUs === null
+      ? {
+          holds: null,
+          because: `connection ${racer.connection} had asked to be subscribed, and a hole may hide when Redis confirmed it`,
+        }
+      : { holds: false, because: `connection ${racer.connection} had asked to be subscribed` };
   const because = `PUBLISH (operation ${mark.id}) returned 0: nobody was subscribed, and a client missed it`;
   return sameElsewhere
     ? { holds: null, because: `${because}; but it was published elsewhere, too` }

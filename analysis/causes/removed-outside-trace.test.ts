@@ -125,6 +125,22 @@ describe('removed-outside-trace', () => {
     });
   });
 
+  it('undecided: it came in while the client of a waiting poll was closing, and Redis may have closed before it answered', () => {
+    const trace = emptied();
+    trace.poll(900, 6, null, { noReply: true });
+    trace.disconnect(1000.5, 6);
+    const said = verdictOf(trace, 10);
+    expect(said).toMatchObject({ verdict: 'indeterminate', alternatives: ['removed-outside-trace'] });
+    expect(said.because).toContain('(BZPOPMIN) took it, whose connection 6 ended before it was answered');
+  });
+
+  it('a client that closed its poll long after it came took nothing unseen: a poll that waits has it at once', () => {
+    const trace = emptied();
+    trace.poll(900, 6, null, { noReply: true });
+    trace.disconnect(1500, 6);
+    expect(verdictOf(trace, 10)).toMatchObject({ verdict: 'lost', cause: 'removed-outside-trace' });
+  });
+
   it('undecided: a hole', () => {
     const trace = emptied();
     trace.hole(1200, 1300);

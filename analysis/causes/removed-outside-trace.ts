@@ -11,6 +11,7 @@ import type { EndInQueue } from '../ending.js';
 import { exitOf } from '../exit.js';
 import type { Mark, QueueHistory } from '../journey.js';
 import { isProcessQueue } from '../profiles/channel-layer.js';
+import type { Departure } from '../stays.js';
 import { type Case, type Cause, cite, type Examination } from './cause.js';
 
 function examine(example: Case<EndInQueue>): Examination {
@@ -22,7 +23,7 @@ function examine(example: Case<EndInQueue>): Examination {
   if ([...ways].some((way) => way !== 'removed' && way !== 'unseen'))
     return {
       holds: null,
-      because: named(removals) ?? 'something that did not pass the proxy may have removed it',
+      because: named(removals) ?? taken(departures) ?? 'it may have gone in other ways, too',
     };
   if (removals.length > 0) return removedInSight(removals, certain, end);
   const { gone } = end;
@@ -57,6 +58,13 @@ function named(removals: readonly Mark[]): string | null {
     ({ id, command, connection }) => `operation ${id} (${command}, connection ${connection})`,
   );
   return `${each.join(' or ')} removed it`;
+}
+
+function taken(departures: readonly Departure[]): string | null {
+  const mark = departures.find(({ how }) => how === 'taken')?.mark;
+  return mark
+    ? `somebody may have removed it past the proxy; or operation ${mark.id} (${mark.command}) took it, whose connection ${mark.connection} ended before it was answered`
+    : null;
 }
 
 /** Why somebody may have popped it past the proxy; null where the trace shows this queue's receiving. */

@@ -19,6 +19,12 @@ function examine({
   const [racer] = end.racers;
   if (!racer) return { holds: false, because: 'nobody was subscribing meanwhile' };
   const { asked, connection } = racer;
+  if (asked.repliedUs === null && (missed || end.at === 'nobody'))
+    return {
+      holds: null,
+      because: `connection ${connection} had asked for the channel (SUBSCRIBE, operation ${asked.id}), and a hole may hide when Redis confirmed it`,
+      otherwise: ['recipients-left'],
+    };
   const because = `connection ${connection} had asked for the channel (SUBSCRIBE, operation ${asked.id}) and Redis confirmed it only after it had taken the PUBLISH (operation ${mark.id})`;
   if (missed)
     return end.at === 'nobody' && !sameElsewhere

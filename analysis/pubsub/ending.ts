@@ -20,7 +20,7 @@ import { type Veil, veilOver } from './veil.js';
 /** Redis reached nobody. */
 export interface EndAtNobody {
   readonly at: 'nobody';
-  /** Those who had asked to be subscribed, and were confirmed only later. */
+  /** Those who had asked to be subscribed, and were confirmed only later; or a hole may hide when. */
   readonly racers: readonly Subscription[];
 }
 
@@ -140,12 +140,21 @@ export function isOwed(hearing: Hearing, hearings: readonly Hearing[], { audienc
   return !hearings.some(({ subscription, push }) => subscription === next && push !== null);
 }
 
-/** Asked to be subscribed, confirmed later, and got nothing: so Redis took the PUBLISH first. A process that comes back is no newcomer. */
+/**
+ * Asked to be subscribed, confirmed later, and got nothing: so Redis took the PUBLISH first. A process that comes back is no newcomer. Where a
+ * hole may hide the confirmation, it may be one.
+ */
 function isRacer({ standing, push, unsure, subscription }: Hearing, { audience, evidence }: Ground): boolean {
-  if (standing !== 'starting' || push !== null || unsure) return false;
-  const { repliedUs } = subscription.asked;
-  const closedUs = evidence.connections.get(subscription.connection)?.closedUs ?? Number.POSITIVE_INFINITY;
-  return repliedUs !== null && repliedUs <= closedUs && !audience.returned.has(subscription);
+  if (standing !== 'starting' || push !== null || unsure || audience.returned.has(subscription)) return false;
+  const { connection, asked } = subscription;
+  if (asked.repliedUs === null)
+    return evidence.holes.some(
+      (hole) =>
+        (hole.connection === null || hole.connection === connection) &&
+        hole.direction !== 'client' &&
+        (hole.toUs ?? evidence.endUs) >= asked.requestedUs,
+    );
+  return asked.repliedUs <= (evidence.connections.get(connection)?.closedUs ?? Number.POSITIVE_INFINITY);
 }
 
 function astrayEnding(hearing: Hearing, hearings: readonly Hearing[], ground: Ground): PubSubEnding {

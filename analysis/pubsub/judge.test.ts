@@ -343,6 +343,18 @@ describe('subscribe-race', () => {
     });
   });
 
+  it('undecided: a hole hides the confirmation, so Redis may have been asked in time', () => {
+    const trace = new ScriptedTrace();
+    const script = new PubSubScript(trace);
+    trace.request(990, 5, ['SUBSCRIBE', CARL, ROOM], null, { noReply: true });
+    trace.hole(991, 1100, { connection: 5, direction: 'redis' });
+    script.publish(1000, M, 0);
+    expect(only(script, true)).toMatchObject({
+      verdict: 'indeterminate',
+      alternatives: ['no-subscriber', 'subscribe-race', 'recipients-left'],
+    });
+  });
+
   it('undecided where others got it: a newcomer, or something after Redis', () => {
     const script = healthy();
     script.subscribe(990, 5, [CARL, ROOM], { tookMs: 20 });
