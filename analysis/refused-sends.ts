@@ -137,12 +137,12 @@ function verdictOn(
 ): Verdict | null {
   const following = { fromUs: count.requestedUs, toUs: count.requestedUs + NEXT_COMMAND_WITHIN_US };
   if (held === null)
-    return evidence.holesHiding(queue.name, following).length === 0
-      ? null
-      : {
+    return evidence.isHidden(queue.name, following)
+      ? {
           ...{ verdict: 'indeterminate', cause: null, alternatives: [overCapacity.id, 'never-sent'] },
           because: `operation ${count.id} counted the queue, what it counted may be in a hole of the trace, and no ZADD followed`,
-        };
+        }
+      : null;
   if (held <= limit.room) return null; // not full: whatever stopped this send, it was not the queue
   const counted = `operation ${count.id} counted ${held} in the queue`;
   const undecided = (because: string): Verdict => ({
