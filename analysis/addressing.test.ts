@@ -204,6 +204,23 @@ describe('not-a-member, where the evidence does not decide', () => {
     expect(finding?.explanation).toContain("Which channel was bert's is not known");
   });
 
+  it('undecided: that channel may be unknown only because of a hole, and the message was delivered to others', async () => {
+    const lost = { verdict: 'lost', cause: 'lost-after-redis' };
+    const stranger = { event: 'start', client: 'bert', id: 'nobody' };
+    expect(await findingsOf(left(), stranger)).toMatchObject([lost]);
+    const trace = left();
+    trace.hole(500, 600);
+    expect(await findingsOf(trace, stranger)).toMatchObject([
+      {
+        ...{ verdict: 'indeterminate', cause: null },
+        alternatives: ['lost-after-redis', 'not-a-member', 'misrouted'],
+      },
+    ]);
+    const later = left();
+    later.hole(50_000, 50_100);
+    expect(await findingsOf(later, stranger)).toMatchObject([lost]);
+  });
+
   it('a client that received what was for none of its channels has another channel', async () => {
     const trace = start();
     send(trace, 1000, { count: 1, to: [ANNA] });

@@ -2,11 +2,12 @@
  * analyze-gap: a trace and a question in, findings and a summary out. Prints nothing.
  */
 import type { ClientLog } from '../clients/gap-report.js';
-import type { Trace } from '../proxy/trace/trace.js';
+import type { Trace, TraceHole } from '../proxy/trace/trace.js';
 import { type AboutTrace, aboutTrace } from './about-trace.js';
 import { type Addressees, addresseesOf } from './addressing.js';
 import { ClientChannels } from './client-channels.js';
 import { sentToNobody } from './empty-group.js';
+import { holeText } from './ending.js';
 import { Evidence } from './evidence.js';
 import { absentFinding, type Finding, findingOf } from './finding.js';
 import { Judge, type JudgedJourney } from './judge.js';
@@ -19,6 +20,7 @@ import {
   type Asked,
   absenceOf,
   askedByGaps,
+  holeInRequests,
   MessageIndex,
   uncoveredTime,
   undecidedAbsence,
@@ -166,16 +168,27 @@ function everyGap({ log, following }: Extract<Question, { ask: 'gaps' }>, materi
 /** A report of a time that lies farther outside the trace may be of another run, where senders are called the same. */
 const GRACE_US = 60_000_000;
 
-/** What the trace shows was delivered; what the client missed may have been another run's message of this name. */
+/** What the trace shows was delivered, and yet what the client missed may have been something else. */
+function undecidedAfterAll(
+  judged: Judgement,
+  because: string,
+  alternatives: Judgement['alternatives'],
+): Judgement {
+  return { ...judged, verdict: 'indeterminate', cause: null, because, alternatives, cites: [] };
+}
+
 function ofAnotherRun(judged: Judgement, uncovered: string): Judgement {
-  return {
-    ...judged,
-    verdict: 'indeterminate',
-    cause: null,
-    because: `this message was delivered, but the report may be of another run, which the trace does not cover: ${uncovered}`,
-    alternatives: ['delivered', 'lost-after-redis'],
-    cites: [],
-  };
+  return undecidedAfterAll(
+    judged,
+    `this message was delivered, but the report may be of another run, which the trace does not cover: ${uncovered}`,
+    ['delivered', 'lost-after-redis'],
+  );
+}
+
+/** A hole that may hide who a client was whose channel is not known, and so that the message was never sent to it. */
+function veilOver({ asked, queues, notes }: Addressees, evidence: Evidence): TraceHole | undefined {
+  if (asked.reports.length === 0 || notes.length === 0) return undefined;
+  return holeInRequests({ fromUs: 0, toUs: Math.max(0, ...queues.map(({ atUs }) => atUs)) }, evidence);
 }
 
 /**
@@ -202,6 +215,16 @@ function findingsFor(part: Addressees, { judge, evidence, trace }: Material, mis
   const uncovered = reached ? uncoveredTime(asked, evidence, GRACE_US) : null;
   if (uncovered) return [findingOf(asked, ofAnotherRun(speaker(part.found), uncovered), evidence, trace)];
   if (absence) return [absentFinding(asked, absence, evidence, trace)];
+  const veil = reached ? veilOver(part, evidence) : undefined;
+  if (veil) {
+    const because = `this message was delivered, but whether it was sent to this client is not known: ${holeText(veil)}`;
+    const open = undecidedAfterAll(speaker(queues), because, [
+      'lost-after-redis',
+      'not-a-member',
+      'misrouted',
+    ]);
+    return [findingOf(asked, open, evidence, trace, part.notes)];
+  }
   const told = reached || (missed && channels !== null && channels.length > 0 && queues.every(isUnguarded));
   const judged = told ? queues.map((one) => judge.missed(one, channels ?? [])) : queues;
   return speaking(judged, reached).map((one) => {
