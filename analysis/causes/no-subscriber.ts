@@ -4,13 +4,14 @@
  *
  * On the wire: PUBLISH returns 0, and no subscription was being asked for meanwhile.
  */
+import { holeText } from '../ending.js';
 import type { EndAtNobody } from '../pubsub/ending.js';
 import { cite, type Examination } from './cause.js';
 import type { PubSubCase, PubSubCause } from './pubsub-cause.js';
 
 function examine({
   publication: { mark },
-  end: { racers },
+  end: { racers, hidden },
   missed,
   sameElsewhere,
 }: PubSubCase<EndAtNobody>): Examination {
@@ -24,6 +25,11 @@ function examine({
         }
       : { holds: false, because: `connection ${racer.connection} had asked to be subscribed` };
   const because = `PUBLISH (operation ${mark.id}) returned 0: nobody was subscribed, and a client missed it`;
+  if (hidden)
+    return {
+      holds: null,
+      because: `${because}; but somebody may have been asking to be subscribed: ${holeText(hidden)}`,
+    };
   return sameElsewhere
     ? { holds: null, because: `${because}; but it was published elsewhere, too` }
     : { holds: true, because, cites: [cite('publish', mark)] };

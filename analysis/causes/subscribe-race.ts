@@ -6,6 +6,7 @@
  * On the wire: SUBSCRIBE and PUBLISH overlap; the subscription is confirmed, and the message did not come there. What came first for
  * the application, the trace cannot tell, so this is a loss only where a client says that it missed the message.
  */
+import { holeText } from '../ending.js';
 import type { EndAtNobody, EndReached } from '../pubsub/ending.js';
 import { cite, type Examination } from './cause.js';
 import type { PubSubCase, PubSubCause } from './pubsub-cause.js';
@@ -17,7 +18,10 @@ function examine({
   sameElsewhere,
 }: PubSubCase<EndAtNobody | EndReached>): Examination {
   const [racer] = end.racers;
-  if (!racer) return { holds: false, because: 'nobody was subscribing meanwhile' };
+  if (!racer)
+    return missed && end.at === 'nobody' && end.hidden
+      ? { holds: null, because: `somebody may have been subscribing meanwhile: ${holeText(end.hidden)}` }
+      : { holds: false, because: 'nobody was subscribing meanwhile' };
   const { asked, connection } = racer;
   if (asked.repliedUs === null && (missed || end.at === 'nobody'))
     return {

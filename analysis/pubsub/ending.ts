@@ -22,6 +22,8 @@ export interface EndAtNobody {
   readonly at: 'nobody';
   /** Those who had asked to be subscribed, and were confirmed only later; or a hole may hide when. */
   readonly racers: readonly Subscription[];
+  /** May hide one who was asking to be subscribed just then. */
+  readonly hidden: TraceHole | null;
 }
 
 /** One subscriber's connection ended without it. */
@@ -91,6 +93,8 @@ export interface Ground {
 const UNANSWERED = 'Redis did not answer the PUBLISH in this trace: it may have been done or not';
 /** Messages that come this much late, beside what gaptrace delays them, wait for a client that does not read. */
 const LATE_US = 100_000;
+/** From a SUBSCRIBE to Redis' confirmation, where no delay was added: a second is long. */
+const ASKED_WITHIN_US = 1_000_000;
 
 /** One for all who got it, or where there was nobody; and one for each subscriber that did not get it. */
 export function endingsOf(publication: Publication, ground: Ground): PubSubEnding[] {
@@ -109,7 +113,8 @@ export function endingsOf(publication: Publication, ground: Ground): PubSubEndin
   if (got.length > 0)
     return [...astray, { at: 'reached', hearings: got, astray: astray.length, racers, strangers }];
   if (astray.length > 0) return astray;
-  if (publication.receivers === 0) return [{ at: 'nobody', racers }];
+  if (publication.receivers === 0)
+    return [{ at: 'nobody', racers, hidden: holeOverRequests(publication, ground) }];
   return [
     publication.receivers === null
       ? undecided(UNANSWERED, null, ['send-unconfirmed'])
@@ -119,6 +124,13 @@ export function endingsOf(publication: Publication, ground: Ground): PubSubEndin
           ['delivered', 'lost'],
         ),
   ];
+}
+
+/** A hole that may hide a SUBSCRIBE which Redis took after this PUBLISH. */
+function holeOverRequests({ mark }: Publication, { evidence }: Ground): TraceHole | null {
+  const askedUs = mark.requestedUs - ASKED_WITHIN_US - 2 * evidence.latencyUs;
+  const [hole] = evidence.requestsHidden(askedUs, mark.repliedUs ?? evidence.endUs);
+  return hole ?? null;
 }
 
 /** Where Redis counted somebody whom the trace does not show: a hole that may hide him. */

@@ -292,6 +292,20 @@ describe('no-subscriber', () => {
     expect(only(script, true)).toMatchObject({ verdict: 'not-addressed', cause: 'no-subscriber' });
   });
 
+  it('undecided: a hole may hide somebody who was asking to be subscribed just then', () => {
+    const script = new PubSubScript(new ScriptedTrace());
+    script.trace.hole(950, 1050, { connection: 4, direction: 'client' });
+    script.publish(1000, M, 0);
+    expect(only(script, true)).toMatchObject({
+      verdict: 'indeterminate',
+      alternatives: ['no-subscriber', 'subscribe-race'],
+    });
+    const before = new PubSubScript(new ScriptedTrace());
+    before.trace.hole(5_000, 5_100);
+    before.publish(1000, M, 0);
+    expect(only(before, true)).toMatchObject({ cause: 'no-subscriber' });
+  });
+
   it('innocent: everybody had left the group, and nobody misses it', () => {
     const script = healthy();
     for (const connection of [2, 3]) script.unsubscribe(900, connection, [ROOM]);
