@@ -218,7 +218,8 @@ class History {
     const left = Number.isFinite(leftUs);
     if (times > 0) return { fate: 'processed', times, left, causes: cause === undefined ? [] : causes };
     if (left) return { fate: 'left', leftUs, causes };
-    if (cause !== undefined) return { fate: 'lost', causes };
+    // What was put back is lost no more than any other message that waits.
+    if (cause !== undefined && cause !== 'redelivered-late') return { fate: 'lost', causes };
     const later = this.#processed
       .get(channel)
       ?.some((one) => (this.sendings.get(one)?.fromUs ?? Number.NEGATIVE_INFINITY) > toUs);
