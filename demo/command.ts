@@ -71,6 +71,7 @@ async function demo(options: DemoOptions): Promise<void> {
   process.stdout.write(`The trace is ${trace}, the clients' log ${log}. To go on:
   gaptrace query ${trace} --command BZPOPMIN --limit 20
   gaptrace query ${trace} connections
+  gaptrace audit ${trace}
   gaptrace query ${trace} --sql 'SELECT command, count(*) FROM operations GROUP BY 1 ORDER BY 2 DESC'
   gaptrace analyze-gap ${trace} --gaps ${log} --json
 `);
