@@ -2,6 +2,7 @@
  * What may have taken messages out of a queue, other than pops: found for each message without going through all trims, removals and ends
  * of a time to live that the queue ever saw.
  */
+import { append } from './append.js';
 import { FirstFitting } from './first-fitting.js';
 import type { Journey, Mark, QueueHistory } from './journey.js';
 import { type Moment, momentOf } from './moment.js';
@@ -64,11 +65,7 @@ export class DepartureIndex {
     );
     this.#sweeps = removalsKind(removals.filter(({ members }) => members === null));
     for (const removal of removals)
-      for (const name of new Set(removal.members?.map(nameOf))) {
-        const list = this.#named.get(name);
-        if (list) list.push(removal);
-        else this.#named.set(name, [removal]);
-      }
+      for (const name of new Set(removal.members?.map(nameOf))) append(this.#named, name, removal);
   }
 
   /** What may have taken a message after an entry, in order, up to a moment. */

@@ -2,6 +2,7 @@
  * What holes may hide, found without going through all of them for each message: a trace may have a hole for every reply that was cut.
  */
 import type { Trace, TraceHole } from '../proxy/trace/trace.js';
+import { append } from './append.js';
 import { FirstFitting } from './first-fitting.js';
 import { NOT_YET_RECORDED, SeveralTraces } from './several-traces.js';
 
@@ -24,9 +25,7 @@ export class HiddenByHoles {
     this.#holes = holes.filter(({ reason }) => reason !== 'redacted');
     for (const hole of this.#holes) {
       if (!isOfReplies(hole) || hole.connection === null) continue;
-      const list = this.#ofReplies.get(hole.connection);
-      if (list) list.push(hole);
-      else this.#ofReplies.set(hole.connection, [hole]);
+      append(this.#ofReplies, hole.connection, hole);
     }
     this.#ofAnyQueue = indexed(this.#holes.filter((hole) => !isOfReplies(hole)));
     // A group is on one host: where its leaves are not yet recorded, its joins are not either.
