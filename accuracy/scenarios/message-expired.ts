@@ -1,6 +1,4 @@
-import { Sender } from '../consumer.js';
-import { ScriptedProcess } from '../scripted-process.js';
-import { Traffic } from '../traffic.js';
+import { pausedProcess } from '../paused-process.js';
 import type { Scenario } from './scenario.js';
 
 /** A queue that is not read goes on being sent to: each send drops what has waited longer than the expiry. */
@@ -9,15 +7,7 @@ export const messageExpired: Scenario = {
   makes: 'message-expired',
   plays: 'our layer with an expiry of 1 s; a process that pauses',
   async play(stage) {
-    const traffic = await Traffic.start(stage, { messages: 15 });
-    const process = new ScriptedProcess(stage);
-    const sender = new Sender(stage, stage.layer({ receive: 'reliable', expiry: 1 }), 'slow');
-    const channel = await process.join(traffic.layer, 'room_c');
-    const wire = await stage.connect();
-    for (let left = 4; left > 0; left--) {
-      const message = await sender.say('room_c');
-      await process.receiveUntil(wire, () => stage.truth.wasProcessed(message, channel));
-    }
+    const { traffic, process, sender, channel, wire } = await pausedProcess(stage);
     let last = '';
     let held = new Set<string>();
     for (let left = 9; left > 0; left--) {
