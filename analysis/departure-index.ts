@@ -5,7 +5,7 @@
 import { append } from './append.js';
 import { FirstFitting } from './first-fitting.js';
 import type { Journey, Mark, QueueHistory } from './journey.js';
-import { type Moment, momentOf } from './moment.js';
+import { byBeginning, type Moment, momentOf } from './moment.js';
 import { type Death, deathsOf } from './time-to-live.js';
 import type { Removal, Trim } from './upkeep.js';
 
@@ -211,10 +211,6 @@ function trimsOf(trims: readonly Trim[]): (journey: Journey) => Kind {
       },
     };
   };
-}
-
-function byBeginning(a: Moment, b: Moment): number {
-  return a.fromUs - b.fromUs;
 }
 
 function byEnd(a: Moment, b: Moment): number {

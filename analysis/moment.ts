@@ -13,6 +13,10 @@ export function momentOf({ requestedUs, repliedUs }: Mark): Moment {
   return { fromUs: requestedUs, byUs: repliedUs ?? Number.POSITIVE_INFINITY };
 }
 
+export function byBeginning(a: Moment, b: Moment): number {
+  return a.fromUs - b.fromUs;
+}
+
 /** Moments, or spans, that can be counted without looking at each. */
 export class SortedMoments {
   readonly #byStart: readonly Moment[];
@@ -20,7 +24,7 @@ export class SortedMoments {
   readonly #ends: readonly number[];
 
   constructor(moments: readonly Moment[]) {
-    this.#byStart = [...moments].sort((a, b) => a.fromUs - b.fromUs);
+    this.#byStart = moments.toSorted(byBeginning);
     this.#starts = this.#byStart.map(({ fromUs }) => fromUs);
     this.#ends = moments.map(({ byUs }) => byUs).sort((a, b) => a - b);
   }

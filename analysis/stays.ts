@@ -7,8 +7,9 @@
  * from its entry to its pop, whatever else was done to the queue in between.
  */
 import { type Departure, DepartureIndex, type Entry, type Take } from './departure-index.js';
+import { FirstFitting } from './first-fitting.js';
 import type { Journey, Mark, QueueHistory } from './journey.js';
-import { firstSince, type Moment, momentOf } from './moment.js';
+import { byBeginning, firstSince, type Moment, momentOf } from './moment.js';
 import type { Removal } from './upkeep.js';
 
 export type { Departure, Take } from './departure-index.js';
@@ -25,8 +26,8 @@ const TOLD_APART = 8;
 export class Stays {
   readonly #queue: QueueHistory;
   readonly #departures: DepartureIndex;
-  /** Removals of the whole backup, in the order of requests. */
-  readonly #emptied: readonly Removal[];
+  /** What takes from the backup without naming the message: removals of the whole, and acknowledgements whose reply nobody saw. */
+  readonly #unnamed: FirstFitting<Moment>;
   /** Restores that Redis answered. */
   readonly #answered: readonly Mark[];
   /** For each restore that Redis did not answer, where the run of such ones begins that it belongs to. */
@@ -36,10 +37,12 @@ export class Stays {
   constructor(queue: QueueHistory, mayHaveTaken: (poll: Mark) => Take | null = momentOf) {
     this.#queue = queue;
     this.#departures = new DepartureIndex(queue, mayHaveTaken);
-    this.#emptied = queue.upkeep.filter(
+    const emptied = queue.upkeep.filter(
       (each): each is Removal => each.does === 'remove' && each.done !== false && each.backup,
     );
-    const { restores } = queue;
+    const { restores, openAcknowledgements } = queue;
+    const unnamed = [...emptied, ...openAcknowledgements].map(momentOf);
+    this.#unnamed = new FirstFitting(unnamed.sort(byBeginning), ({ byUs }) => [byUs]);
     this.#answered = restores.filter(({ repliedUs }) => repliedUs !== null);
     const runs: number[] = [];
     for (const [at, { repliedUs }] of restores.entries())
@@ -109,14 +112,17 @@ export class Stays {
    * many, and all but one of them found nothing: what they say together is that the message may be there from then on.
    */
   #putBack(backup: Moment, { acknowledgements }: Journey): Entry[] {
-    const { restores, openAcknowledgements } = this.#queue;
-    const known = acknowledgements.filter((mark) => mark.requestedUs >= backup.fromUs).map(momentOf);
-    const doneUs = Math.min(...known.map(({ byUs }) => byUs), Number.POSITIVE_INFINITY);
+    const { restores } = this.#queue;
+    const acknowledged = acknowledgements.map(momentOf);
+    const doneUs = Math.min(
+      Number.POSITIVE_INFINITY,
+      ...acknowledged.filter(({ fromUs }) => fromUs >= backup.fromUs).map(({ byUs }) => byUs),
+    );
+    // What was asked for before the backup, and not answered by then, may have run after it.
+    const mayTake = (byUs = 0) => byUs > backup.fromUs;
     const takenUs = Math.min(
-      ...known.map(({ fromUs }) => fromUs),
-      ...[openAcknowledgements, this.#emptied].map(
-        (marks) => marks[firstSince(marks, backup.fromUs)]?.requestedUs ?? Number.POSITIVE_INFINITY,
-      ),
+      this.#unnamed.first(mayTake)?.fromUs ?? Number.POSITIVE_INFINITY,
+      ...acknowledged.filter(({ byUs }) => mayTake(byUs)).map(({ fromUs }) => fromUs),
     );
     const end = this.#endOfRestores(backup, doneUs);
     const entries: Entry[] = [];
