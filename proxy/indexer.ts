@@ -112,6 +112,7 @@ export class Indexer {
     };
     this.#writer.saveState(NUMBERING, serialize(numbering));
     this.#writer.meta('watermark_us', String(this.#watermarkUs));
+    this.#writer.flush();
   }
 
   /** Nothing more will be recorded: the numbering need not be kept. */
