@@ -1,12 +1,17 @@
 /**
  * The recorder's other half, in a thread of its own: blocks -> file -> rows. It stores before it indexes. All blocks that wait
  * are made safe and stored in one transaction, and their memory goes back; only while none waits are stored blocks indexed,
- * 20 ms at a time. Under a flood the index lags, not the spool, and a kill at any moment leaves a file that can be completed.
+ * 50 ms at a time. Under a flood the index lags, not the spool, and a kill at any moment leaves a file that can be completed.
+ *
+ * Indexing a little at a time costs far more than much at once (each commit writes what is under way on each connection), and it
+ * takes its time from the forwarding where cores are few. So it begins five times a second at most, and the thread stands back in the
+ * kernel's queue (docs/decisions/0012).
  *
  * Whatever it throws ends the recording, not the traffic: it is reported once, and no end marker is written.
  */
 
-import { existsSync } from 'node:fs';
+import { existsSync, readlinkSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type Database from 'better-sqlite3';
@@ -21,11 +26,16 @@ import { Spool } from './trace/spool.js';
 import { hasSqliteCode } from './trace/sqlite-errors.js';
 import { TraceWriter } from './trace/writer.js';
 
-const SLICE_MS = 20;
+const SLICE_MS = 50;
+/** From the end of one run of indexing to the beginning of the next, at least. */
+const INDEX_EVERY_MS = 200;
+/** How far the thread stands back where cores are few: a third of what the forwarding thread gets, and all that nobody else wants. */
+const NICENESS = 5;
 
 class RecorderWorker {
   readonly #port: MessagePort;
   readonly #start: WorkerStart;
+  readonly #guarded: (work: () => void) => void;
   readonly #lock: TraceLock;
   readonly #database: Database.Database;
   readonly #redactor = new BlockRedactor();
@@ -34,10 +44,15 @@ class RecorderWorker {
   readonly #indexer: Indexer;
   readonly #waiting: { readonly buffer: ArrayBuffer; readonly length: number }[] = [];
   #blocksStored = 0;
+  /** Not to be indexed before. */
+  #indexAtMs = 0;
+  #indexTimer: NodeJS.Timeout | null = null;
   #closeAtUs: number | null = null;
 
-  constructor(port: MessagePort, start: WorkerStart) {
+  /** `guarded` runs what may fail, and ends the recording where it does. */
+  constructor(port: MessagePort, start: WorkerStart, guarded: (work: () => void) => void) {
     this.#port = port;
+    this.#guarded = guarded;
     this.#start = start;
     this.#lock = lockNewTrace(start.path);
     try {
@@ -53,20 +68,34 @@ class RecorderWorker {
     this.#indexer = new Indexer(this.#writer, { keepBytes: start.keepBytes });
   }
 
-  /** A message has come: works until there is nothing left to do. */
+  /** A message has come: works until nothing is left to do, or to do now. */
   work(message: ToWorker): void {
     this.#take(message);
+    this.#workOn();
+    if (this.#closeAtUs !== null) this.#finish(this.#closeAtUs);
+  }
+
+  #workOn(): void {
     for (;;) {
       this.#takeAll();
       if (this.#waiting.length > 0) this.#store();
-      else if (!this.#spool.empty && !this.#start.faults.neverIndex) this.#indexSlice();
+      else if (this.#spool.empty || this.#start.faults.neverIndex) return;
+      else if (this.#closeAtUs !== null || performance.now() >= this.#indexAtMs) this.#indexSlice();
       else break;
     }
-    if (this.#closeAtUs !== null) this.#finish(this.#closeAtUs);
+    this.#indexLater();
+  }
+
+  #indexLater(): void {
+    this.#indexTimer ??= setTimeout(() => {
+      this.#indexTimer = null;
+      this.#guarded(() => this.#workOn());
+    }, this.#indexAtMs - performance.now());
   }
 
   /** After a failure: nothing is written any more, and the lock is given back. */
   abandon(): void {
+    if (this.#indexTimer !== null) clearTimeout(this.#indexTimer);
     try {
       this.#database.close();
     } catch {
@@ -102,9 +131,11 @@ class RecorderWorker {
   #indexSlice(): void {
     const endMs = performance.now() + SLICE_MS;
     this.#spool.index(this.#indexer, () => performance.now() >= endMs);
+    if (this.#spool.empty) this.#indexAtMs = performance.now() + INDEX_EVERY_MS;
   }
 
   #finish(atUs: number): void {
+    if (this.#indexTimer !== null) clearTimeout(this.#indexTimer);
     const held = this.#redactor.finish(atUs);
     if (held !== null) {
       this.#spool.store([held]);
@@ -156,6 +187,15 @@ function failure(error: unknown, path: string): GaptraceError {
   return new GaptraceError('GAPTRACE_RECORDER_DIED', `the recorder's worker died: ${said}`);
 }
 
+/** On Linux a thread has a niceness of its own, and its number is where /proc says; elsewhere it stays as it is. */
+function standBack(): void {
+  try {
+    setPriority(Number(readlinkSync('/proc/thread-self').split('/').at(-1)), NICENESS);
+  } catch {
+    // It would only be kinder.
+  }
+}
+
 function run(port: MessagePort, start: WorkerStart): void {
   let worker: RecorderWorker | null = null;
   const fail = (error: unknown): void => {
@@ -164,20 +204,22 @@ function run(port: MessagePort, start: WorkerStart): void {
     port.postMessage({ type: 'failed', code, message } satisfies FromWorker);
     port.close();
   };
+  const guarded = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      fail(error);
+    }
+  };
   try {
-    worker = new RecorderWorker(port, start);
+    worker = new RecorderWorker(port, start, guarded);
   } catch (error) {
     fail(error);
     return;
   }
   const recorder = worker;
-  port.on('message', (message: ToWorker) => {
-    try {
-      recorder.work(message);
-    } catch (error) {
-      fail(error);
-    }
-  });
+  standBack();
+  port.on('message', (message: ToWorker) => guarded(() => recorder.work(message)));
   port.postMessage({ type: 'ready' } satisfies FromWorker);
 }
 
