@@ -5,6 +5,7 @@ import { registerAudit } from './analysis/commands/audit.js';
 import { registerQuery } from './analysis/commands/query.js';
 import { registerClient, registerSwarm } from './clients/command.js';
 import { registerCompare, registerDemo } from './demo/command.js';
+import { registerGenerate } from './generate/command.js';
 import { registerProxy } from './proxy/command.js';
 import { registerImport } from './proxy/import/command.js';
 import { registerServer } from './server/command.js';
@@ -18,6 +19,7 @@ const program = createProgram(
 );
 registerProxy(program);
 registerImport(program);
+registerGenerate(program);
 registerServer(program);
 registerQuery(program);
 registerAnalyzeGap(program);

@@ -19,11 +19,11 @@ import { GaptraceError, messageOf } from '../terminal/errors.js';
 import { BlockRedactor } from './block-redactor.js';
 import { Indexer } from './indexer.js';
 import type { FromWorker, ToWorker, WorkerStart } from './recorder-messages.js';
+import { cannotStore } from './trace/cannot-store.js';
 import { cannotCreate, createTrace, traceExists } from './trace/create.js';
 import { foldInto, writeEnding } from './trace/ending.js';
 import { TraceLock } from './trace/lock.js';
 import { Spool } from './trace/spool.js';
-import { hasSqliteCode } from './trace/sqlite-errors.js';
 import { TraceWriter } from './trace/writer.js';
 
 const SLICE_MS = 50;
@@ -179,12 +179,10 @@ function lockNewTrace(path: string): TraceLock {
 /** What the operator is told of a failure. */
 function failure(error: unknown, path: string): GaptraceError {
   if (error instanceof GaptraceError) return error;
-  const said = messageOf(error);
-  if (hasSqliteCode(error, 'SQLITE_FULL'))
-    return new GaptraceError('GAPTRACE_DISK_FULL', `no room left for the trace ${path}: ${said}`);
-  if (hasSqliteCode(error, 'SQLITE'))
-    return new GaptraceError('GAPTRACE_TRACE_WRITE', `cannot write the trace ${path}: ${said}`);
-  return new GaptraceError('GAPTRACE_RECORDER_DIED', `the recorder's worker died: ${said}`);
+  return (
+    cannotStore(error, path) ??
+    new GaptraceError('GAPTRACE_RECORDER_DIED', `the recorder's worker died: ${messageOf(error)}`)
+  );
 }
 
 /** On Linux a thread has a niceness of its own, and its number is where /proc says; elsewhere it stays as it is. */
