@@ -55,8 +55,8 @@ export class SqliteTrace implements Trace {
   }
 
   *operations(filter: OperationFilter = {}): IterableIterator<TraceOperation> {
-    if (filter.key !== undefined) {
-      yield* this.#operationsWithKey(filter.key, filter);
+    if (filter.key !== undefined || filter.ids !== undefined) {
+      yield* this.#operationsWithIds(filter);
       return;
     }
     const { where, values } = this.#guard(() => this.#conditions(filter));
@@ -65,13 +65,15 @@ export class SqliteTrace implements Trace {
   }
 
   /** Their rows are fetched as they are asked for, in batches that grow, so that the first come at once. */
-  *#operationsWithKey(glob: string, filter: OperationFilter): IterableIterator<TraceOperation> {
+  *#operationsWithIds(filter: OperationFilter): IterableIterator<TraceOperation> {
     const { where, values } = this.#guard(() => this.#conditions(filter));
     const sql = `${OPERATIONS} WHERE o.id IN (SELECT value FROM json_each(?)) ${where === '' ? '' : `AND ${where}`} ORDER BY o.id`;
     try {
       const rows = this.#database.prepare<unknown[], OperationRow>(sql);
-      for (const ids of inBatches(keyedIds(this.#database, this.#keyIds(glob), filter.afterId)))
-        for (const row of rows.all(JSON.stringify(ids), ...values)) yield new RecordedOperation(row);
+      const { key, afterId = 0, ids } = filter;
+      const wanted = key === undefined ? (ids ?? []) : keyedIds(this.#database, this.#keyIds(key), afterId);
+      for (const batch of inBatches(wanted))
+        for (const row of rows.all(JSON.stringify(batch), ...values)) yield new RecordedOperation(row);
     } catch (error) {
       throw explained(error, this.path);
     }
@@ -84,10 +86,46 @@ export class SqliteTrace implements Trace {
     });
   }
 
-  operationCount(): number {
-    return this.#guard(
-      () => this.#database.prepare('SELECT count(*) FROM operation').pluck().get() as number,
-    );
+  operationCount(afterId = 0, untilId = Number.MAX_SAFE_INTEGER): number {
+    const sql = 'SELECT count(*) FROM operation WHERE id > ? AND id <= ?';
+    return this.#guard(() => this.#database.prepare(sql).pluck().get(afterId, untilId) as number);
+  }
+
+  *operationIds(keys: readonly string[], fromId: number, beforeId: number): IterableIterator<number> {
+    try {
+      const keyId = this.#database.prepare<[string], number>('SELECT id FROM key WHERE name = ?').pluck();
+      const known = keys.flatMap((key) => keyId.get(key) ?? []);
+      for (const id of keyedIds(this.#database, known, fromId - 1)) {
+        if (id >= beforeId) return;
+        yield id;
+      }
+    } catch (error) {
+      throw explained(error, this.path);
+    }
+  }
+
+  idAt(us: number): number {
+    return this.#guard(() => {
+      const bounds = this.#database
+        .prepare<[], [number, number]>(
+          'SELECT (SELECT min(id) FROM operation), (SELECT max(id) FROM operation)',
+        )
+        .raw()
+        .get();
+      const from = this.#database
+        .prepare<[number], [number, number]>(
+          'SELECT id, requested_us FROM operation WHERE id >= ? ORDER BY id LIMIT 1',
+        )
+        .raw();
+      let [low, high] = [bounds?.[0] ?? 1, (bounds?.[1] ?? 0) + 1];
+      while (low < high) {
+        const middle = Math.floor((low + high) / 2);
+        const [id, requestedUs] = from.get(middle) ?? [high, us];
+        if (requestedUs < us) low = id + 1;
+        else high = middle;
+      }
+      return low;
+    });
   }
 
   *pushes(kinds?: readonly PushKind[]): IterableIterator<TracePush> {
@@ -199,6 +237,7 @@ export class SqliteTrace implements Trace {
     if (filter.sinceUs !== undefined) add('o.requested_us >= ?', filter.sinceUs);
     if (filter.untilUs !== undefined) add('o.requested_us < ?', filter.untilUs);
     if (filter.afterId !== undefined) add('o.id > ?', filter.afterId);
+    if (filter.untilId !== undefined) add('o.id <= ?', filter.untilId);
     if (filter.text !== undefined) {
       const bytes = Buffer.from(filter.text, 'utf8');
       add("(instr(o.request, ?) > 0 OR instr(ifnull(o.reply, x''), ?) > 0)", bytes, bytes);
