@@ -16,6 +16,7 @@ import { speaking } from '../speaking.js';
 import { CutTrace } from '../testing/cut-trace.js';
 import { randomCuts, randomJourneys } from '../testing/random-journeys.js';
 import type { Reach } from './look.js';
+import { ReadOperations } from './read-operations.js';
 import { SurveyedIndex } from './survey-index.js';
 
 /** What the whole trace says of each of its messages, read once. */
@@ -41,7 +42,13 @@ function wholeAnswers(trace: Trace) {
 
 /** Asks about messages both ways: what each look at a part says, beside what the whole trace says. */
 function both(trace: Trace, looksUs: readonly Reach[], every = 1) {
-  const ground = { trace, index: new SurveyedIndex(trace, DEFAULT_FIELDS), fields: DEFAULT_FIELDS, looksUs };
+  const ground = {
+    trace,
+    read: new ReadOperations(trace),
+    index: new SurveyedIndex(trace, DEFAULT_FIELDS),
+    fields: DEFAULT_FIELDS,
+    looksUs,
+  };
   const asked = wholeAnswers(trace).filter((_, at) => at % every === 0);
   const pairs = asked.flatMap(({ sender, count, findings }) => {
     const part = analyzeFocused(sender, count, ground);

@@ -51,7 +51,7 @@ export function seenOf(sender: string, count: number, ground: Ground): readonly 
 
 function deliveredBy(sender: string, count: number, ids: readonly number[], ground: Ground): Delivered[] {
   const found = new Map<string, Delivered>();
-  for (const operation of ground.trace.operations({ ids })) {
+  for (const operation of ground.read.of(ids)) {
     const step = stepOf(operation, operation.reply);
     if (step?.step !== 'enqueue') continue;
     for (const { queue, member } of step.deliveries) {

@@ -6,6 +6,7 @@ import type { Trace } from '../../proxy/trace/trace.js';
 import { type Analysis, analyze, analyzeFocused } from '../analyze.js';
 import { DEFAULT_FIELDS, type PayloadFields } from '../payload.js';
 import { SeveralTraces } from '../several-traces.js';
+import { ReadOperations } from './read-operations.js';
 import { type Progress, StoredIndex } from './stored-index.js';
 
 export interface AskOptions {
@@ -47,7 +48,8 @@ function focused(
     return trace.snapshot(() => {
       index.survey(trace, fields);
       const operations = index.operationCount(trace);
-      return analyzeFocused(sender, count, { trace, index, fields, operations });
+      const read = new ReadOperations(trace);
+      return analyzeFocused(sender, count, { trace, read, index, fields, operations });
     });
   } finally {
     index.close();

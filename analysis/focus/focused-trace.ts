@@ -15,6 +15,7 @@ import type {
 } from '../../proxy/trace/trace.js';
 import { Evidence } from '../evidence.js';
 import type { PayloadFields } from '../payload.js';
+import type { ReadOperations } from './read-operations.js';
 
 /** The reason of the holes around a part. */
 export const LEFT_OUT = 'left out of this look';
@@ -31,25 +32,37 @@ export interface Span {
 
 export class FocusedTrace implements Trace {
   readonly #whole: Trace;
+  readonly #read: ReadOperations;
   readonly #ids: readonly number[];
   readonly #span: Span;
 
   /** `ids`: of the operations that it has, ascending; some may be from outside the span. */
-  constructor(whole: Trace, ids: readonly number[], span: Span) {
+  constructor(whole: Trace, read: ReadOperations, ids: readonly number[], span: Span) {
     this.#whole = whole;
+    this.#read = read;
     this.#ids = ids;
     this.#span = span;
   }
 
-  /** Of one connection: all within the span. */
-  operations(filter: OperationFilter = {}): IterableIterator<TraceOperation> {
-    if (filter.connection === undefined) return this.#whole.operations({ ...filter, ids: this.#ids });
+  /** Those of some commands, or of any; of one connection: all within the span. */
+  operations({
+    commands,
+    connection,
+    afterId = 0,
+    ...others
+  }: OperationFilter = {}): IterableIterator<TraceOperation> {
+    if (Object.keys(others).length > 0) throw new Error('a part of a trace has no such filter');
+    if (connection === undefined)
+      return this.#read.of(
+        this.#ids.filter((id) => id > afterId),
+        commands,
+      );
     const { fromId, beforeId } = this.#span;
-    const { afterId = 0, untilId = Number.MAX_SAFE_INTEGER } = filter;
     return this.#whole.operations({
-      ...filter,
+      ...(commands ? { commands } : {}),
+      connection,
       afterId: Math.max(afterId, fromId - 1),
-      untilId: Math.min(untilId, beforeId - 1),
+      untilId: beforeId - 1,
     });
   }
 

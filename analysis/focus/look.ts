@@ -5,7 +5,7 @@
  * The rule is: where nobody asked about what was left out, nothing that was left out could have changed the answer. The exceptions, which
  * the judges do not ask holes about, are those of `settled`.
  */
-import type { Trace, TraceOperation } from '../../proxy/trace/trace.js';
+import type { Trace } from '../../proxy/trace/trace.js';
 import type { EndAtPop } from '../ending.js';
 import { type Enqueue, type Journey, readJourneys } from '../journey.js';
 import { Judge, type JudgedJourney } from '../judge.js';
@@ -13,11 +13,14 @@ import { firstSince } from '../moment.js';
 import type { PayloadFields } from '../payload.js';
 import { BACKUP_SUFFIX } from '../profiles/channel-layer.js';
 import { FocusedEvidence, FocusedTrace, type Span } from './focused-trace.js';
+import type { ReadOperations } from './read-operations.js';
 import type { QueueFacts } from './survey.js';
 import type { SurveyIndex } from './survey-index.js';
 
 export interface Ground {
   readonly trace: Trace;
+  /** What was read of it. */
+  readonly read: ReadOperations;
   readonly index: SurveyIndex;
   readonly fields: PayloadFields;
   /** How many operations the trace has, where that is known. */
@@ -47,7 +50,7 @@ export class Look {
 
   constructor(queue: string, facts: QueueFacts, span: Span, ground: Ground) {
     const { trace, fields } = ground;
-    const focused = new FocusedTrace(trace, idsOf(queue, facts, span, ground), span);
+    const focused = new FocusedTrace(trace, ground.read, idsOf(queue, facts, span, ground), span);
     this.evidence = new FocusedEvidence(focused, fields);
     this.#judge = new Judge(this.evidence);
     this.#span = span;
@@ -110,7 +113,7 @@ export class Look {
 
 /** The operations of a queue in a span, with what belongs to them from elsewhere, ascending. */
 function idsOf(queue: string, facts: QueueFacts, span: Span, ground: Ground): number[] {
-  const { trace, index, fields } = ground;
+  const { trace, index, read, fields } = ground;
   const { fromId, beforeId } = span;
   const ids = new Set<number>(index.everywhere());
   const addAll = (more: Iterable<number>): void => {
@@ -118,13 +121,13 @@ function idsOf(queue: string, facts: QueueFacts, span: Span, ground: Ground): nu
   };
   addAll(trace.operationIds([queue, queue + BACKUP_SUFFIX], fromId, beforeId));
   addAll(waitingPolls(queue, facts, span, trace));
-  addAll(idsOfThose(trace.operations({ commands: ENDS, afterId: fromId - 1, untilId: beforeId - 1 })));
+  addAll(read.add(trace.operations({ commands: ENDS, afterId: fromId - 1, untilId: beforeId - 1 })));
   const channels = new Set(channelsNear(span, ground));
-  for (const { payload } of readJourneys(partOf(trace, ids), fields).journeys)
+  for (const { payload } of readJourneys(partOf(read, ids), fields).journeys)
     for (const channel of payload.recipients ?? []) channels.add(channel);
   const members = index.membersOf(channels);
   addAll(members);
-  const { memberships, seenIn } = readJourneys(partOf(trace, members), fields);
+  const { memberships, seenIn } = readJourneys(partOf(read, members), fields);
   const groups = new Set([...memberships.values()].flat().map(({ group }) => group));
   for (const seen of seenIn.values()) for (const group of seen) groups.add(group);
   addAll(trace.operationIds([...groups], fromId, beforeId));
@@ -134,17 +137,13 @@ function idsOf(queue: string, facts: QueueFacts, span: Span, ground: Ground): nu
 /** EXEC names no key. */
 const ENDS = ['EXEC', 'DISCARD'];
 
-function partOf(trace: Trace, ids: Iterable<number>): Pick<Trace, 'operations'> {
+function partOf(read: ReadOperations, ids: Iterable<number>): Pick<Trace, 'operations'> {
   const sorted = ascending(ids);
-  return { operations: (filter) => trace.operations({ ...filter, ids: sorted }) };
+  return { operations: ({ commands } = {}) => read.of(sorted, commands) };
 }
 
 function ascending(ids: Iterable<number>): number[] {
   return [...ids].sort((a, b) => a - b);
-}
-
-function* idsOfThose(operations: Iterable<TraceOperation>): Generator<number> {
-  for (const { id } of operations) yield id;
 }
 
 /** Polls that were asked for before the span and not answered when it begins. */
