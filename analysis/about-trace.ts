@@ -25,13 +25,18 @@ export interface AboutTrace {
   }[];
 }
 
-export function aboutTrace(trace: Trace, { holes }: Evidence): AboutTrace {
+/** `operations`: how many it has, where that is known without counting. */
+export function aboutTrace(
+  trace: Trace,
+  { holes }: Pick<Evidence, 'holes'>,
+  operations = trace.operationCount(),
+): AboutTrace {
   const redacted = holes.filter(({ reason }) => reason === 'redacted').length;
   return {
     path: trace.path,
     started_at: startOf(trace),
     duration_us: trace.watermarkUs,
-    operations: trace.operationCount(),
+    operations,
     holes: holes.length - redacted,
     redacted,
     live: trace.live,

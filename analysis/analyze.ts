@@ -10,6 +10,8 @@ import { sentToNobody } from './empty-group.js';
 import { holeText } from './ending.js';
 import { Evidence } from './evidence.js';
 import { absentFinding, type Finding, findingOf } from './finding.js';
+import { seenOf } from './focus/answer.js';
+import type { Ground } from './focus/look.js';
 import { Judge, type JudgedJourney } from './judge.js';
 import type { Judgement } from './judgement.js';
 import { DEFAULT_FIELDS, type PayloadFields } from './payload.js';
@@ -28,6 +30,7 @@ import {
 } from './question.js';
 import { refusedSends } from './refused-sends.js';
 import { scopeOf } from './scope.js';
+import { speaker, speaking } from './speaking.js';
 import { isLoss, type Verdict, worst } from './verdict.js';
 
 export type Question =
@@ -83,12 +86,34 @@ function analysisOf(
   const clients = new ClientChannels(spokeAs, evidence.journeys.journeys);
   const material = { judge, pubsub, judgements, unsent, messages, index, clients, evidence, trace };
   const { findings, verdicts } = answer(question, material);
+  return { schema: 1, trace: aboutTrace(trace, evidence), summary: summaryOf(verdicts), findings };
+}
+
+/** How many of each; of the usual ones also none. */
+function summaryOf(verdicts: readonly Verdict[]): Readonly<Record<string, number>> {
   const summary: Record<string, number> = Object.fromEntries(SUMMARY.map((verdict) => [verdict, 0]));
   for (const verdict of verdicts) summary[verdict] = (summary[verdict] ?? 0) + 1;
+  return summary;
+}
+
+/**
+ * What `analyze` says of one message, from as little of the trace as that takes. Null: it takes all of it. `ground.trace` is one trace, of which
+ * `ground.index` is the index.
+ */
+export function analyzeFocused(sender: string, count: number, ground: Ground): Analysis | null {
+  const seen = seenOf(sender, count, ground);
+  if (seen === null || seen.length === 0) return null;
+  const evidenceOf = new Map(seen.map(({ judged, evidence }) => [judged, evidence]));
+  const asked = askedOf(sender, count);
+  const told = speaking([...evidenceOf.keys()], false);
+  const findings = told.map((one) => {
+    const evidence = evidenceOf.get(one) as Evidence;
+    return findingOf(asked, one, evidence, evidence.trace);
+  });
   return {
     schema: 1,
-    trace: aboutTrace(trace, evidence),
-    summary,
+    trace: aboutTrace(ground.trace, { holes: [...ground.trace.holes()] }, ground.operations),
+    summary: summaryOf([worst(findings.map(({ verdict }) => verdict))]),
     findings,
   };
 }
@@ -121,15 +146,18 @@ interface Answer {
   readonly verdicts: readonly Verdict[];
 }
 
+/** One message, whoever asks. */
+function askedOf(sender: string, count: number): Asked {
+  return { sender, count, room: null, reportedBy: [], reports: [], neverCame: false, noticedUs: null };
+}
+
 function answer(question: Question, material: Material): Answer {
   switch (question.ask) {
     case 'losses':
       return everyLoss(material);
     case 'message': {
       const { sender, count } = question;
-      const nobody = { room: null, reportedBy: [], reports: [], neverCame: false, noticedUs: null };
-      const asked = { sender, count, ...nobody };
-      const findings = findingsOf(asked, material, false);
+      const findings = findingsOf(askedOf(sender, count), material, false);
       return { findings, verdicts: [worst(findings.map(({ verdict }) => verdict))] };
     }
     case 'gaps':
@@ -253,12 +281,6 @@ function findingsOfPublished(
   return speaking(judged, reached).map((one) => findingOf(asked, one, evidence, trace));
 }
 
-/** Those that lost it; where none did, or it reached all and was missed after that, the one that says the most. */
-function speaking<Judged extends Judgement>(judged: readonly Judged[], reached: boolean): readonly Judged[] {
-  const lost = judged.filter(({ verdict }) => isLoss(verdict));
-  return lost.length > 0 && !reached ? lost : [speaker(judged)];
-}
-
 const REACHED: ReadonlySet<Verdict> = new Set(['delivered', 'redelivered-late', 'duplicated']);
 
 /** Popped, backed up and acknowledged in every queue; where it came late, the client must have waited to its end. */
@@ -267,12 +289,6 @@ function reachedAll(judged: readonly Judgement[], { neverCame }: Asked): boolean
   return (
     verdicts.every((verdict) => REACHED.has(verdict)) && (neverCame || !verdicts.includes('redelivered-late'))
   );
-}
-
-/** The one that says the most. */
-function speaker<Judged extends Judgement>(judged: readonly Judged[]): Judged {
-  const most = worst(judged.map(({ verdict }) => verdict));
-  return judged.find(({ verdict }) => verdict === most) as Judged;
 }
 
 function absence(asked: Asked, material: Material, oneOfMany: boolean): Absence {

@@ -36,6 +36,11 @@ export class Judge {
     return this.#ended.map(({ journey, ending }) => this.#judge(journey, ending, null));
   }
 
+  /** The verdict on one of them. */
+  of(journey: Journey): JudgedJourney {
+    return this.#judge(journey, endingOf(journey, this.#evidence), null);
+  }
+
   /** The verdict on a message of which a client says that it never got it; `by`: the client's channels, as far as they are known. */
   missed({ journey, ending }: JudgedJourney, by: readonly string[] = []): JudgedJourney {
     return this.#judge(journey, ending, by);

@@ -101,8 +101,26 @@ export class SeveralTraces implements Trace {
     return operation && new JoinedOperation(operation, this.#shift(at), (own) => this.#number(own, at));
   }
 
-  operationCount(): number {
-    return this.traces.reduce((sum, trace) => sum + trace.operationCount(), 0);
+  operationCount(afterId = 0, untilId = Number.MAX_SAFE_INTEGER): number {
+    const ownOf = (number: number, at: number): number => Math.floor((number - at) / this.traces.length);
+    return this.traces.reduce(
+      (sum, trace, at) => sum + trace.operationCount(ownOf(afterId, at), ownOf(untilId, at)),
+      0,
+    );
+  }
+
+  /** Those of all traces, ascending. */
+  *operationIds(keys: readonly string[], fromId: number, beforeId: number): IterableIterator<number> {
+    const all = this.traces.flatMap((trace, at) => {
+      const ownOf = (number: number): number => Math.ceil((number - at) / this.traces.length);
+      const ids = [...trace.operationIds(keys, ownOf(fromId), ownOf(beforeId))];
+      return ids.map((id) => this.#number(id, at));
+    });
+    yield* all.sort((a, b) => a - b);
+  }
+
+  idAt(us: number): number {
+    return Math.min(...this.traces.map((trace, at) => this.#number(trace.idAt(us - this.#shift(at)), at)));
   }
 
   /** One trace's after another's; up to where the first trace ends. */
@@ -185,7 +203,7 @@ export class SeveralTraces implements Trace {
   }
 
   #filterOf(filter: OperationFilter, at: number): OperationFilter {
-    const { connection, sinceUs, untilUs, afterId, ...rest } = filter;
+    const { connection, sinceUs, untilUs, afterId, untilId, ids, ...rest } = filter;
     const ownOf = (number: number): number => Math.floor((number - at) / this.traces.length);
     return {
       ...rest,
@@ -193,6 +211,8 @@ export class SeveralTraces implements Trace {
       ...(sinceUs === undefined ? {} : { sinceUs: sinceUs - this.#shift(at) }),
       ...(untilUs === undefined ? {} : { untilUs: untilUs - this.#shift(at) }),
       ...(afterId === undefined ? {} : { afterId: ownOf(afterId) }),
+      ...(untilId === undefined ? {} : { untilId: ownOf(untilId) }),
+      ...(ids === undefined ? {} : { ids: ids.filter((id) => id % this.traces.length === at).map(ownOf) }),
     };
   }
 

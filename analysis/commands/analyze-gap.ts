@@ -1,12 +1,15 @@
 /** `gaptrace analyze-gap`: flags to a question, findings to stdout. */
 import { type Command, Option } from 'commander';
 import { readGapReports } from '../../clients/gap-report.js';
+import type { Trace } from '../../proxy/trace/trace.js';
 import { parseDuration } from '../../terminal/duration.js';
 import { GaptraceError } from '../../terminal/errors.js';
 import { nameOfInput, readLines } from '../../terminal/lines.js';
 import { print } from '../../terminal/print.js';
 import { argument } from '../../terminal/program.js';
-import { analyze, type Question } from '../analyze.js';
+import { ProgressLine } from '../../terminal/progress.js';
+import { type Analysis, analyze, type Question } from '../analyze.js';
+import { analyzeMessage } from '../focus/ask-message.js';
 import { openTraces } from '../open-traces.js';
 import { renderJunit } from '../render/junit.js';
 import { renderAnalysis } from '../render/text.js';
@@ -59,6 +62,9 @@ export function registerAnalyzeGap(program: Command): void {
       `
 Without --gaps and --sender: every loss in the trace.
 
+The first --sender and --count on a trace of 100,000 operations or more makes an index of its messages beside it
+(TRACE-messages, which may be removed), so that the next ones are answered without reading the whole trace.
+
 With --follow: gap reports or a client log come in on standard input, or in a file that grows (--gaps FILE), and
 each gap is answered once the trace decides it, or after --patience as far as it is known then. It ends when the
 input ends; when the trace has ended and nothing has come in for as long as --patience; or at SIGINT or SIGTERM,
@@ -88,7 +94,7 @@ async function runAnalyzeGap(paths: readonly string[], options: AnalyzeOptions):
   const question = await questionOf(options);
   const trace = openTraces(paths);
   try {
-    const analysis = analyze(trace, question, fieldsOf(options), options.prefix);
+    const analysis = answered(trace, question, options);
     switch (formatOf(options)) {
       case 'json':
         await print(`${JSON.stringify(analysis, null, 2)}\n`);
@@ -105,6 +111,19 @@ async function runAnalyzeGap(paths: readonly string[], options: AnalyzeOptions):
     process.exitCode = statusFor(exitStatusOf(analysis.findings), options);
   } finally {
     trace.close();
+  }
+}
+
+function answered(trace: Trace, question: Question, options: AnalyzeOptions): Analysis {
+  const fields = fieldsOf(options);
+  if (question.ask !== 'message') return analyze(trace, question, fields, options.prefix);
+  const line = new ProgressLine();
+  const progress = (done: number, of: number) =>
+    line.update(() => `indexing messages: ${Math.floor((100 * done) / of)} %`);
+  try {
+    return analyzeMessage(trace, question, { fields, prefixes: options.prefix ?? [], progress });
+  } finally {
+    line.clear();
   }
 }
 

@@ -121,8 +121,14 @@ export class CutTrace implements Trace {
   get endMarker(): boolean {
     return this.#whole.endMarker;
   }
-  operationCount(): number {
-    return this.#whole.operationCount();
+  operationCount(afterId?: number, untilId?: number): number {
+    return this.#whole.operationCount(afterId, untilId);
+  }
+  operationIds(keys: readonly string[], fromId: number, beforeId: number): IterableIterator<number> {
+    return this.#whole.operationIds(keys, fromId, beforeId);
+  }
+  idAt(us: number): number {
+    return this.#whole.idAt(us);
   }
   connections(): IterableIterator<TraceConnection> {
     return this.#whole.connections();

@@ -301,6 +301,8 @@ export class ScriptedTrace implements Trace {
       if (filter.commands && !filter.commands.includes(operation.command)) continue;
       if (filter.connection !== undefined && operation.connection !== filter.connection) continue;
       if (filter.afterId !== undefined && operation.id <= filter.afterId) continue;
+      if (filter.untilId !== undefined && operation.id > filter.untilId) continue;
+      if (filter.ids && !filter.ids.includes(operation.id)) continue;
       if (filter.sinceUs !== undefined && operation.requestedUs < filter.sinceUs) continue;
       if (filter.untilUs !== undefined && operation.requestedUs >= filter.untilUs) continue;
       yield operation;
@@ -322,8 +324,19 @@ export class ScriptedTrace implements Trace {
     return this.#numbered()[id - 1];
   }
 
-  operationCount(): number {
-    return this.#operations.length;
+  operationCount(afterId = 0, untilId = Number.MAX_SAFE_INTEGER): number {
+    return Math.max(0, Math.min(untilId, this.#operations.length) - afterId);
+  }
+
+  *operationIds(keys: readonly string[], fromId: number, beforeId: number): IterableIterator<number> {
+    for (const { id, args } of this.#numbered())
+      if (id >= fromId && id < beforeId && args.some((word, at) => at > 0 && keys.includes(String(word))))
+        yield id;
+  }
+
+  idAt(us: number): number {
+    const operations = this.#numbered();
+    return operations.find(({ requestedUs }) => requestedUs >= us)?.id ?? operations.length + 1;
   }
 
   *pushes(kinds?: readonly PushKind[]): IterableIterator<TracePush> {

@@ -1,21 +1,19 @@
 /**
- * A trace file as the rows that analysis/ works from. Each call is one SELECT, and so one consistent snapshot, also
- * while a proxy goes on writing; `snapshot` makes one of several. Arguments and replies are decoded when somebody looks at them.
+ * A trace file as the rows that analysis/ works from. Each call sees one state of the trace, also while a proxy goes on
+ * writing; `snapshot` makes one of several. Arguments and replies are decoded when somebody looks at them.
  */
 import type Database from 'better-sqlite3';
 import { GaptraceError, messageOf } from '../../terminal/errors.js';
-import { decodeRequest } from '../wire/decode-request.js';
 import { explained } from './explained.js';
-import { firstReply } from './first-reply.js';
 import { globMatcher } from './glob.js';
+import { inBatches, keyedIds } from './keyed-ids.js';
 import { isBeingWritten } from './lock.js';
+import { OPERATIONS, type OperationRow, RecordedOperation } from './recorded-operation.js';
 import { PUSHES, type PushRow, RecordedPush } from './recorded-push.js';
 import { hasSqliteCode } from './sqlite-errors.js';
 import type {
   OperationFilter,
   PushKind,
-  Reply,
-  ReplyKind,
   Trace,
   TraceConnection,
   TraceHole,
@@ -57,9 +55,28 @@ export class SqliteTrace implements Trace {
   }
 
   *operations(filter: OperationFilter = {}): IterableIterator<TraceOperation> {
+    if (filter.key !== undefined || filter.ids !== undefined) {
+      yield* this.#operationsWithIds(filter);
+      return;
+    }
     const { where, values } = this.#guard(() => this.#conditions(filter));
     const sql = `${OPERATIONS} ${where === '' ? '' : `WHERE ${where}`} ORDER BY o.id`;
     yield* this.#rows<OperationRow, TraceOperation>(sql, values, (row) => new RecordedOperation(row));
+  }
+
+  /** Their rows are fetched as they are asked for, in batches that grow, so that the first come at once. */
+  *#operationsWithIds(filter: OperationFilter): IterableIterator<TraceOperation> {
+    const { where, values } = this.#guard(() => this.#conditions(filter));
+    const sql = `${OPERATIONS} WHERE o.id IN (SELECT value FROM json_each(?)) ${where === '' ? '' : `AND ${where}`} ORDER BY o.id`;
+    try {
+      const rows = this.#database.prepare<unknown[], OperationRow>(sql);
+      const { key, afterId = 0, ids } = filter;
+      const wanted = key === undefined ? (ids ?? []) : keyedIds(this.#database, this.#keyIds(key), afterId);
+      for (const batch of inBatches(wanted))
+        for (const row of rows.all(JSON.stringify(batch), ...values)) yield new RecordedOperation(row);
+    } catch (error) {
+      throw explained(error, this.path);
+    }
   }
 
   operation(id: number): TraceOperation | undefined {
@@ -69,10 +86,46 @@ export class SqliteTrace implements Trace {
     });
   }
 
-  operationCount(): number {
-    return this.#guard(
-      () => this.#database.prepare('SELECT count(*) FROM operation').pluck().get() as number,
-    );
+  operationCount(afterId = 0, untilId = Number.MAX_SAFE_INTEGER): number {
+    const sql = 'SELECT count(*) FROM operation WHERE id > ? AND id <= ?';
+    return this.#guard(() => this.#database.prepare(sql).pluck().get(afterId, untilId) as number);
+  }
+
+  *operationIds(keys: readonly string[], fromId: number, beforeId: number): IterableIterator<number> {
+    try {
+      const keyId = this.#database.prepare<[string], number>('SELECT id FROM key WHERE name = ?').pluck();
+      const known = keys.flatMap((key) => keyId.get(key) ?? []);
+      for (const id of keyedIds(this.#database, known, fromId - 1)) {
+        if (id >= beforeId) return;
+        yield id;
+      }
+    } catch (error) {
+      throw explained(error, this.path);
+    }
+  }
+
+  idAt(us: number): number {
+    return this.#guard(() => {
+      const bounds = this.#database
+        .prepare<[], [number, number]>(
+          'SELECT (SELECT min(id) FROM operation), (SELECT max(id) FROM operation)',
+        )
+        .raw()
+        .get();
+      const from = this.#database
+        .prepare<[number], [number, number]>(
+          'SELECT id, requested_us FROM operation WHERE id >= ? ORDER BY id LIMIT 1',
+        )
+        .raw();
+      let [low, high] = [bounds?.[0] ?? 1, (bounds?.[1] ?? 0) + 1];
+      while (low < high) {
+        const middle = Math.floor((low + high) / 2);
+        const [id, requestedUs] = from.get(middle) ?? [high, us];
+        if (requestedUs < us) low = id + 1;
+        else high = middle;
+      }
+      return low;
+    });
   }
 
   *pushes(kinds?: readonly PushKind[]): IterableIterator<TracePush> {
@@ -167,6 +220,7 @@ export class SqliteTrace implements Trace {
     return prepared;
   }
 
+  /** What a filter asks for, but for the key. */
   #conditions(filter: OperationFilter): { where: string; values: unknown[] } {
     const terms: string[] = [];
     const values: unknown[] = [];
@@ -179,15 +233,11 @@ export class SqliteTrace implements Trace {
         'o.command IN (SELECT id FROM command WHERE name IN (SELECT value FROM json_each(?)))',
         JSON.stringify(filter.commands),
       );
-    if (filter.key !== undefined)
-      add(
-        'o.id IN (SELECT operation FROM operation_key WHERE key IN (SELECT value FROM json_each(?)))',
-        JSON.stringify(this.#keyIds(filter.key)),
-      );
     if (filter.connection !== undefined) add('o.connection = ?', filter.connection);
     if (filter.sinceUs !== undefined) add('o.requested_us >= ?', filter.sinceUs);
     if (filter.untilUs !== undefined) add('o.requested_us < ?', filter.untilUs);
     if (filter.afterId !== undefined) add('o.id > ?', filter.afterId);
+    if (filter.untilId !== undefined) add('o.id <= ?', filter.untilId);
     if (filter.text !== undefined) {
       const bytes = Buffer.from(filter.text, 'utf8');
       add("(instr(o.request, ?) > 0 OR instr(ifnull(o.reply, x''), ?) > 0)", bytes, bytes);
@@ -220,11 +270,6 @@ function refusedSql(error: unknown): unknown {
   return new GaptraceError('GAPTRACE_SQL', `that SQL cannot be run here: ${reason}`);
 }
 
-const OPERATIONS = `SELECT o.id, o.connection, o.sequence, c.name AS command, o.requested_us AS requestedUs,
-  o.replied_us AS repliedUs, o.flushed_us AS flushedUs, o.owed, o.pipelined, o.transaction_id AS "transaction",
-  o.reply_kind AS replyKind, o.request, o.request_length AS requestLength, o.reply, o.reply_length AS replyLength
-  FROM operation o JOIN command c ON c.id = o.command`;
-
 const CONNECTIONS = `SELECT id, opened_us AS openedUs, closed_us AS closedUs, closed_by AS closedBy,
   closed_how AS closedHow, closed_detail AS closedDetail, ended_us AS endedUs, client_address AS clientAddress,
   upstream_address AS upstreamAddress, resp_version AS respVersion, client_name AS clientName,
@@ -244,76 +289,4 @@ type ConnectionRow = TraceConnection;
 
 function connectionOf(row: ConnectionRow): TraceConnection {
   return row;
-}
-
-interface OperationRow {
-  readonly id: number;
-  readonly connection: number;
-  readonly sequence: number;
-  readonly command: string;
-  readonly requestedUs: number;
-  readonly repliedUs: number | null;
-  readonly flushedUs: number | null;
-  readonly owed: number;
-  readonly pipelined: number;
-  readonly transaction: number | null;
-  readonly replyKind: ReplyKind | 'none' | null;
-  readonly request: Buffer;
-  readonly requestLength: number;
-  readonly reply: Buffer | null;
-  readonly replyLength: number;
-}
-
-class RecordedOperation implements TraceOperation {
-  readonly id: number;
-  readonly connection: number;
-  readonly sequence: number;
-  readonly command: string;
-  readonly requestedUs: number;
-  readonly repliedUs: number | null;
-  readonly flushedUs: number | null;
-  readonly owed: number;
-  readonly pipelined: boolean;
-  readonly transaction: number | null;
-  readonly replyKind: ReplyKind | 'none' | null;
-  readonly requestLength: number;
-  readonly replyLength: number;
-  readonly requestCut: boolean;
-  readonly replyCut: boolean;
-  readonly #request: Buffer;
-  readonly #replyBytes: Buffer | null;
-  #args: readonly Buffer[] | null = null;
-  #reply: Reply | null | undefined;
-
-  constructor(row: OperationRow) {
-    this.id = row.id;
-    this.connection = row.connection;
-    this.sequence = row.sequence;
-    this.command = row.command;
-    this.requestedUs = row.requestedUs;
-    this.repliedUs = row.repliedUs;
-    this.flushedUs = row.flushedUs;
-    this.owed = row.owed;
-    this.pipelined = row.pipelined !== 0;
-    this.transaction = row.transaction;
-    this.replyKind = row.replyKind;
-    this.requestLength = row.requestLength;
-    this.replyLength = row.replyLength;
-    this.requestCut = row.requestLength > row.request.length;
-    this.replyCut = row.replyLength > (row.reply?.length ?? 0);
-    this.#request = row.request;
-    this.#replyBytes = row.reply;
-  }
-
-  get args(): readonly Buffer[] {
-    this.#args ??= decodeRequest(this.#request, this.requestCut);
-    return this.#args;
-  }
-
-  /** Of several confirmations (SUBSCRIBE a b) the first. */
-  get reply(): Reply | null {
-    if (this.#reply === undefined)
-      this.#reply = this.#replyBytes === null || this.replyCut ? null : firstReply(this.#replyBytes);
-    return this.#reply;
-  }
 }

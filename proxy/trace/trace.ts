@@ -104,6 +104,9 @@ export interface OperationFilter {
   /** Bytes found in the request or the reply. */
   readonly text?: string;
   readonly afterId?: number;
+  readonly untilId?: number;
+  /** Only these, ascending. */
+  readonly ids?: readonly number[];
 }
 
 export interface Trace {
@@ -119,7 +122,12 @@ export interface Trace {
   readonly endMarker: boolean;
   operations(filter?: OperationFilter): IterableIterator<TraceOperation>;
   operation(id: number): TraceOperation | undefined;
-  operationCount(): number;
+  /** Of those after one id and up to another; all, without. */
+  operationCount(afterId?: number, untilId?: number): number;
+  /** Ids of the operations that touch one of these keys (by their whole names, which are text), ascending, from one id to before another. */
+  operationIds(keys: readonly string[], fromId: number, beforeId: number): IterableIterator<number>;
+  /** About the first operation that was requested at a moment or later: ids are in the order of requests as they were read. */
+  idAt(us: number): number;
   /** Those of a connection in the order of its stream. Without `kinds`, all. */
   pushes(kinds?: readonly PushKind[]): IterableIterator<TracePush>;
   connections(): IterableIterator<TraceConnection>;
