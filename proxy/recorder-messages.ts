@@ -13,8 +13,10 @@ export interface WorkerStart {
   readonly faults: WorkerFaults;
 }
 
-/** Tests only: what a real disk and a real worker cannot be made to do on demand. */
+/** For tests and benchmarks: what a real disk and a real worker cannot be made to do on demand. */
 export interface WorkerFaults {
+  /** Bytes stored in a second at most: a disk slower than the traffic. `gaptrace proxy` has it as `--slow-disk`, which --help hides. */
+  readonly storeBytesPerSecond?: number;
   /** Milliseconds to sleep before storing each batch: a disk that is too slow. */
   readonly storeDelayMs?: number;
   /** `PRAGMA max_page_count`: a disk that fills up. */

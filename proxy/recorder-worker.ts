@@ -22,6 +22,8 @@ import { hasSqliteCode } from './trace/sqlite-errors.js';
 import { TraceWriter } from './trace/writer.js';
 
 const SLICE_MS = 20;
+/** Blocks stored in one transaction at most: the sooner their memory is back, the shorter paused traffic waits. */
+const STORE_BLOCKS = 8;
 
 class RecorderWorker {
   readonly #port: MessagePort;
@@ -89,13 +91,13 @@ class RecorderWorker {
   }
 
   #store(): void {
-    this.#sufferFaults();
-    const redacted = this.#waiting.map(({ buffer, length }) =>
-      this.#redactor.redact(Buffer.from(buffer, 0, length)),
+    const blocks = this.#waiting.splice(0, STORE_BLOCKS);
+    this.#sufferFaults(blocks.reduce((bytes, { length }) => bytes + length, 0));
+    this.#spool.store(
+      blocks.map(({ buffer, length }) => this.#redactor.redact(Buffer.from(buffer, 0, length))),
     );
-    this.#spool.store(redacted);
-    this.#blocksStored += redacted.length;
-    const buffers = this.#waiting.splice(0).map(({ buffer }) => buffer);
+    this.#blocksStored += blocks.length;
+    const buffers = blocks.map(({ buffer }) => buffer);
     this.#say({ type: 'stored', buffers }, buffers);
   }
 
@@ -123,10 +125,11 @@ class RecorderWorker {
     this.#port.postMessage(message, transfer);
   }
 
-  #sufferFaults(): void {
-    const { storeDelayMs, throwAfterBlocks } = this.#start.faults;
-    if (storeDelayMs !== undefined)
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, storeDelayMs);
+  #sufferFaults(bytes: number): void {
+    const { storeDelayMs = 0, storeBytesPerSecond, throwAfterBlocks } = this.#start.faults;
+    const slowMs = storeBytesPerSecond === undefined ? 0 : (1000 * bytes) / storeBytesPerSecond;
+    if (storeDelayMs + slowMs > 0)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, storeDelayMs + slowMs);
     if (throwAfterBlocks !== undefined && this.#blocksStored >= throwAfterBlocks)
       throw new Error(`a fault asked for after ${throwAfterBlocks} blocks`);
   }
