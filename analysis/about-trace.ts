@@ -1,5 +1,5 @@
 /** What a report says of the trace that it was made from. */
-import type { Trace } from '../proxy/trace/trace.js';
+import { RETENTION, type Trace } from '../proxy/trace/trace.js';
 import type { Evidence } from './evidence.js';
 import { SeveralTraces } from './several-traces.js';
 
@@ -7,6 +7,8 @@ export interface AboutTrace {
   readonly path: string;
   /** ISO date of the trace's first moment, from which all `…_us` count. */
   readonly started_at: string;
+  /** From when on it is whole: 0, or where the oldest was dropped (`--retain`), microseconds. */
+  readonly retained_from_us: number;
   /** How far it goes, microseconds. */
   readonly duration_us: number;
   readonly operations: number;
@@ -25,11 +27,14 @@ export interface AboutTrace {
   }[];
 }
 
-export function aboutTrace(trace: Trace, { holes }: Evidence): AboutTrace {
+export function aboutTrace(trace: Trace, evidence: Evidence): AboutTrace {
+  // That of what was dropped is told by where the trace begins.
+  const holes = evidence.holes.filter(({ reason }) => reason !== RETENTION);
   const redacted = holes.filter(({ reason }) => reason === 'redacted').length;
   return {
     path: trace.path,
     started_at: startOf(trace),
+    retained_from_us: evidence.beginUs,
     duration_us: trace.watermarkUs,
     operations: trace.operationCount(),
     holes: holes.length - redacted,

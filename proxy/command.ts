@@ -16,6 +16,7 @@ import { Listener, parseListen } from './listener.js';
 import { Observer } from './observer.js';
 import { Recorder, type RecordingSummary } from './recorder.js';
 import { moveAside } from './trace/move-aside.js';
+import type { Retain } from './trace/retention.js';
 import { Upstream } from './upstream.js';
 
 interface ProxyFlags {
@@ -28,6 +29,7 @@ interface ProxyFlags {
   /** Bytes. */
   readonly memoryLimit: number;
   readonly onOverload: 'drop' | 'pause';
+  readonly retain?: Retain;
   /** Bytes a second. */
   readonly slowDisk?: number;
 }
@@ -76,6 +78,11 @@ export function registerProxy(program: Command): void {
       )
         .choices(['drop', 'pause'])
         .default('drop'),
+    )
+    .option(
+      '--retain <size or time>',
+      'drop the oldest, so that the trace does not outgrow this (at least 1MB or 1s): 2GB, 24h; give it twice for both',
+      parseRetain,
     )
     // For benchmarks: stores no faster than so many bytes a second, as a disk would that is slower than the traffic.
     .addOption(new Option('--slow-disk <size>').argParser(argument(parseSize)).hideHelp())
@@ -153,6 +160,7 @@ async function startRecorder(
     path: flags.trace,
     memoryLimitBytes: flags.memoryLimit,
     onOverload: flags.onOverload,
+    retain: flags.retain,
     faults: flags.slowDisk === undefined ? {} : { storeBytesPerSecond: flags.slowDisk },
     meta: {
       gaptrace_version: VERSION,
@@ -161,6 +169,7 @@ async function startRecorder(
       latency_us: String(flags.latency),
       jitter_us: String(flags.jitter),
       on_overload: flags.onOverload,
+      ...(flags.retain === undefined ? {} : { retain: describeRetain(flags.retain) }),
       node_version: process.version,
       started: new Date().toISOString(),
     },
@@ -202,12 +211,35 @@ function latencyOf({ latency, jitter }: ProxyFlags): Latency | undefined {
   return latency === 0 && jitter === 0 ? undefined : { latencyUs: latency, jitterUs: jitter };
 }
 
-const SMALLEST_MEMORY = 1024 * 1024;
+/** Of the memory limit and of a trace. */
+const SMALLEST_SIZE = 1024 * 1024;
 
 function parseMemoryLimit(text: string): number {
-  const bytes = parseSize(text);
-  if (bytes < SMALLEST_MEMORY) throw new RangeError(`at least ${formatSize(SMALLEST_MEMORY)}`);
+  return atLeast(parseSize(text), SMALLEST_SIZE);
+}
+
+function atLeast(bytes: number, smallest: number): number {
+  if (bytes < smallest) throw new RangeError(`at least ${formatSize(smallest)}`);
   return bytes;
+}
+
+const SHORTEST_RETAINED_US = 1_000_000;
+
+/** `2GB` or `24h`, beside what was given before. A size is told from a time by its `B`. */
+function parseRetain(text: string, before: Retain = {}): Retain {
+  return argument((given: string) => {
+    if (/b$/i.test(given.trim())) return { ...before, bytes: atLeast(parseSize(given), SMALLEST_SIZE) };
+    const us = parseDuration(given);
+    if (us < SHORTEST_RETAINED_US) throw new RangeError(`at least ${formatDuration(SHORTEST_RETAINED_US)}`);
+    return { ...before, us };
+  })(text);
+}
+
+function describeRetain({ bytes, us }: Retain): string {
+  return [
+    ...(bytes === undefined ? [] : [formatSize(bytes).replace(' ', '')]),
+    ...(us === undefined ? [] : [formatDuration(us)]),
+  ].join(' ');
 }
 
 /** The stack of the first bug goes into the log: the same one may come back with every chunk. */

@@ -2,6 +2,7 @@
  * What the forwarding thread and the recorder's worker say to each other. Blocks go over by transfer (no copy) and
  * their memory comes back the same way once they are stored.
  */
+import type { Retain } from './trace/retention.js';
 
 /** `workerData` of the recorder's worker. */
 export interface WorkerStart {
@@ -10,6 +11,8 @@ export interface WorkerStart {
   readonly startedUnixUs: number;
   /** Bytes kept of each request and each reply. Undefined: the Conversation's default. */
   readonly keepBytes: number | undefined;
+  /** Undefined: everything is kept. */
+  readonly retain: Retain | undefined;
   readonly faults: WorkerFaults;
 }
 

@@ -1,7 +1,7 @@
 /**
  * The recorder's other half, in a thread of its own: blocks -> file -> rows. It stores before it indexes. All blocks that wait
  * are made safe and stored in one transaction, and their memory goes back; only while none waits are stored blocks indexed,
- * 20 ms at a time. Under a flood the index lags, not the spool, and a kill at any moment leaves a file that can be completed.
+ * 20 ms at a time, and what is not to be kept is dropped. Under a flood the index lags, not the spool, and a kill at any moment leaves a file that can be completed.
  *
  * Whatever it throws ends the recording, not the traffic: it is reported once, and no end marker is written.
  */
@@ -17,6 +17,7 @@ import type { FromWorker, ToWorker, WorkerStart } from './recorder-messages.js';
 import { cannotCreate, createTrace, traceExists } from './trace/create.js';
 import { foldInto, writeEnding } from './trace/ending.js';
 import { TraceLock } from './trace/lock.js';
+import { Retention } from './trace/retention.js';
 import { Spool } from './trace/spool.js';
 import { hasSqliteCode } from './trace/sqlite-errors.js';
 import { TraceWriter } from './trace/writer.js';
@@ -34,6 +35,7 @@ class RecorderWorker {
   readonly #spool: Spool;
   readonly #writer: TraceWriter;
   readonly #indexer: Indexer;
+  readonly #retention: Retention | null;
   readonly #waiting: { readonly buffer: ArrayBuffer; readonly length: number }[] = [];
   #blocksStored = 0;
   #closeAtUs: number | null = null;
@@ -53,6 +55,8 @@ class RecorderWorker {
     this.#spool = new Spool(this.#database);
     this.#writer = new TraceWriter(this.#database);
     this.#indexer = new Indexer(this.#writer, { keepBytes: start.keepBytes });
+    this.#retention =
+      start.retain === undefined ? null : new Retention(this.#database, this.#writer, start.retain);
   }
 
   /** A message has come: works until there is nothing left to do. */
@@ -60,9 +64,14 @@ class RecorderWorker {
     this.#take(message);
     for (;;) {
       this.#takeAll();
-      if (this.#waiting.length > 0) this.#store();
-      else if (!this.#spool.empty && !this.#start.faults.neverIndex) this.#indexSlice();
-      else break;
+      if (this.#waiting.length > 0) {
+        this.#store();
+        continue;
+      }
+      // In turn: where there is no end of indexing, there must be none of dropping.
+      const indexed = this.#indexSlice();
+      const dropped = this.#dropSlice();
+      if (!indexed && !dropped) break;
     }
     if (this.#closeAtUs !== null) this.#finish(this.#closeAtUs);
   }
@@ -101,9 +110,18 @@ class RecorderWorker {
     this.#say({ type: 'stored', buffers }, buffers);
   }
 
-  #indexSlice(): void {
+  /** False where nothing waits to be indexed. */
+  #indexSlice(): boolean {
+    if (this.#spool.empty || this.#start.faults.neverIndex) return false;
     const endMs = performance.now() + SLICE_MS;
     this.#spool.index(this.#indexer, () => performance.now() >= endMs);
+    return true;
+  }
+
+  /** False where nothing is to be dropped. */
+  #dropSlice(): boolean {
+    const endMs = performance.now() + SLICE_MS;
+    return this.#retention?.work(this.#indexer.watermarkUs, () => performance.now() >= endMs) ?? false;
   }
 
   #finish(atUs: number): void {

@@ -28,6 +28,7 @@ import {
   type OpenedBody,
   RecordType,
 } from './tape.js';
+import type { Retain } from './trace/retention.js';
 
 export interface RecorderOptions {
   /** The trace to create. It must not exist. */
@@ -46,7 +47,9 @@ export interface RecorderOptions {
   readonly onOverload?: 'drop' | 'pause';
   /** How long traffic may be paused with nothing stored before the recorder counts as stuck. Default 10 s. */
   readonly patienceMs?: number;
-  /** Tests only. */
+  /** What of the past is kept. Default: everything. */
+  readonly retain?: Retain | undefined;
+  /** For tests and benchmarks. */
   readonly faults?: WorkerFaults;
 }
 
@@ -127,6 +130,7 @@ export class Recorder {
       meta: options.meta,
       startedUnixUs: options.startedUnixUs ?? Math.round((performance.timeOrigin + startedMs) * 1000),
       keepBytes: options.keepBytes,
+      retain: options.retain,
       faults: options.faults ?? {},
     };
     return new Recorder(await startWorker(start), options, startedMs);
