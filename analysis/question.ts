@@ -113,11 +113,14 @@ export function absenceOf(asked: Asked, index: MessageIndex, evidence: Evidence)
   const { sender } = asked;
   const uncovered = uncoveredTime(asked, evidence);
   if (uncovered) return undecidedAbsence(`the trace does not cover it: ${uncovered}`);
-  if (!index.knows(sender)) throw unknownSender(sender, index);
+  if (!index.knows(sender)) {
+    if (evidence.beginUs === 0) throw unknownSender(sender, index);
+    return undecidedAbsence(`${beginning(evidence)}, and has no message of sender ${sender} since then`);
+  }
   const { before, after, span } = neighboursOf(asked, index, evidence);
   if (before === undefined)
     return undecidedAbsence(
-      `the first message of this sender in the trace has count ${index.counts(sender)[0]}: this one may have been sent before the trace began`,
+      `the first message of this sender in the trace has count ${index.counts(sender)[0]}: this one may have been sent before the trace began${evidence.beginUs > 0 ? ` (${beginning(evidence)})` : ''}`,
     );
   const hole = holeInRequests(span, evidence);
   if (hole) return undecidedAbsence(`no operation carries it, but ${holeText(hole)}`);
@@ -156,9 +159,23 @@ export function holeInRequests(span: Span, evidence: Evidence): TraceHole | unde
  * when. `graceUs`: what clocks and a client that notices late are allowed.
  */
 export function uncoveredTime({ noticedUs }: Asked, evidence: Evidence, graceUs = 0): string | null {
-  if (noticedUs === null || (noticedUs >= -graceUs && noticedUs <= evidence.endUs + graceUs)) return null;
-  const date = (us: number): string => new Date((evidence.startedUnixUs + us) / 1000).toISOString();
-  return `a client noticed it at ${date(noticedUs)}, the trace goes from ${date(0)} to ${date(evidence.endUs)}`;
+  const { beginUs, endUs } = evidence;
+  if (noticedUs === null || (noticedUs >= beginUs - graceUs && noticedUs <= endUs + graceUs)) return null;
+  const goes =
+    beginUs > 0
+      ? beginning(evidence)
+      : `the trace goes from ${dateOf(0, evidence)} to ${dateOf(endUs, evidence)}`;
+  return `a client noticed it at ${dateOf(noticedUs, evidence)}, ${goes}`;
+}
+
+/** Of a trace whose oldest facts were dropped. */
+function beginning(evidence: Evidence): string {
+  const { beginUs } = evidence;
+  return `the trace begins at ${dateOf(beginUs, evidence)} (${seconds(beginUs)}), what was older has been dropped (--retain)`;
+}
+
+function dateOf(us: number, { startedUnixUs }: Evidence): string {
+  return new Date((startedUnixUs + us) / 1000).toISOString();
 }
 
 export function unknownSender(sender: string, index: MessageIndex): GaptraceError {

@@ -1,7 +1,8 @@
 /**
  * The recorder's other half, in a thread of its own: blocks -> file -> rows. It stores before it indexes. All blocks that wait
  * are made safe and stored in one transaction, and their memory goes back; only while none waits are stored blocks indexed,
- * 50 ms at a time. Under a flood the index lags, not the spool, and a kill at any moment leaves a file that can be completed.
+ * 50 ms at a time, and what is not to be kept is dropped. Under a flood the index lags, not the spool, and a kill at any moment
+ * leaves a file that can be completed.
  *
  * Indexing a little at a time costs far more than much at once (each commit writes what is under way on each connection), and it
  * takes its time from the forwarding where cores are few. So it begins five times a second at most, and the thread stands back in the
@@ -23,6 +24,7 @@ import { cannotStore } from './trace/cannot-store.js';
 import { cannotCreate, createTrace, traceExists } from './trace/create.js';
 import { foldInto, writeEnding } from './trace/ending.js';
 import { TraceLock } from './trace/lock.js';
+import { Retention } from './trace/retention.js';
 import { Spool } from './trace/spool.js';
 import { TraceWriter } from './trace/writer.js';
 
@@ -31,6 +33,8 @@ const SLICE_MS = 50;
 const INDEX_EVERY_MS = 200;
 /** How far the thread stands back where cores are few: a third of what the forwarding thread gets, and all that nobody else wants. */
 const NICENESS = 5;
+/** Blocks stored in one transaction at most: the sooner their memory is back, the shorter paused traffic waits. */
+const STORE_BLOCKS = 8;
 
 class RecorderWorker {
   readonly #port: MessagePort;
@@ -42,6 +46,7 @@ class RecorderWorker {
   readonly #spool: Spool;
   readonly #writer: TraceWriter;
   readonly #indexer: Indexer;
+  readonly #retention: Retention | null;
   readonly #waiting: { readonly buffer: ArrayBuffer; readonly length: number }[] = [];
   #blocksStored = 0;
   /** Not to be indexed before. */
@@ -66,6 +71,8 @@ class RecorderWorker {
     this.#spool = new Spool(this.#database);
     this.#writer = new TraceWriter(this.#database);
     this.#indexer = new Indexer(this.#writer, { keepBytes: start.keepBytes });
+    this.#retention =
+      start.retain === undefined ? null : new Retention(this.#database, this.#writer, start.retain);
   }
 
   /** A message has come: works until nothing is left to do, or to do now. */
@@ -78,12 +85,20 @@ class RecorderWorker {
   #workOn(): void {
     for (;;) {
       this.#takeAll();
-      if (this.#waiting.length > 0) this.#store();
-      else if (this.#spool.empty || this.#start.faults.neverIndex) return;
-      else if (this.#closeAtUs !== null || performance.now() >= this.#indexAtMs) this.#indexSlice();
-      else break;
+      if (this.#waiting.length > 0) {
+        this.#store();
+        continue;
+      }
+      // In turn: where there is no end of indexing, there must be none of dropping.
+      const indexed = this.#indexSlice();
+      const dropped = this.#dropSlice();
+      if (!indexed && !dropped) break;
     }
-    this.#indexLater();
+    if (this.#hasBacklog) this.#indexLater();
+  }
+
+  get #hasBacklog(): boolean {
+    return !this.#spool.empty && !this.#start.faults.neverIndex;
   }
 
   #indexLater(): void {
@@ -118,20 +133,29 @@ class RecorderWorker {
   }
 
   #store(): void {
-    this.#sufferFaults();
-    const redacted = this.#waiting.map(({ buffer, length }) =>
-      this.#redactor.redact(Buffer.from(buffer, 0, length)),
+    const blocks = this.#waiting.splice(0, STORE_BLOCKS);
+    this.#sufferFaults(blocks.reduce((bytes, { length }) => bytes + length, 0));
+    this.#spool.store(
+      blocks.map(({ buffer, length }) => this.#redactor.redact(Buffer.from(buffer, 0, length))),
     );
-    this.#spool.store(redacted);
-    this.#blocksStored += redacted.length;
-    const buffers = this.#waiting.splice(0).map(({ buffer }) => buffer);
+    this.#blocksStored += blocks.length;
+    const buffers = blocks.map(({ buffer }) => buffer);
     this.#say({ type: 'stored', buffers }, buffers);
   }
 
-  #indexSlice(): void {
+  /** False where nothing is to be indexed now. */
+  #indexSlice(): boolean {
+    if (!this.#hasBacklog || (this.#closeAtUs === null && performance.now() < this.#indexAtMs)) return false;
     const endMs = performance.now() + SLICE_MS;
     this.#spool.index(this.#indexer, () => performance.now() >= endMs);
     if (this.#spool.empty) this.#indexAtMs = performance.now() + INDEX_EVERY_MS;
+    return true;
+  }
+
+  /** False where nothing is to be dropped. */
+  #dropSlice(): boolean {
+    const endMs = performance.now() + SLICE_MS;
+    return this.#retention?.work(this.#indexer.watermarkUs, () => performance.now() >= endMs) ?? false;
   }
 
   #finish(atUs: number): void {
@@ -154,10 +178,11 @@ class RecorderWorker {
     this.#port.postMessage(message, transfer);
   }
 
-  #sufferFaults(): void {
-    const { storeDelayMs, throwAfterBlocks } = this.#start.faults;
-    if (storeDelayMs !== undefined)
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, storeDelayMs);
+  #sufferFaults(bytes: number): void {
+    const { storeDelayMs = 0, storeBytesPerSecond, throwAfterBlocks } = this.#start.faults;
+    const slowMs = storeBytesPerSecond === undefined ? 0 : (1000 * bytes) / storeBytesPerSecond;
+    if (storeDelayMs + slowMs > 0)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, storeDelayMs + slowMs);
     if (throwAfterBlocks !== undefined && this.#blocksStored >= throwAfterBlocks)
       throw new Error(`a fault asked for after ${throwAfterBlocks} blocks`);
   }

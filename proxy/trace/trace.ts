@@ -84,6 +84,9 @@ export interface TraceHole {
   readonly trace?: string;
 }
 
+/** The reason of the hole in place of the oldest facts, dropped whole (`--retain`): the trace begins where it ends. */
+export const RETENTION = 'retention';
+
 /** One field of INFO, as Redis said it at a moment. */
 export interface TraceSample {
   readonly atUs: number;

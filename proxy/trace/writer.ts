@@ -139,6 +139,11 @@ export class TraceWriter {
     return this.#statements.states.all() as { connection: number; state: Buffer }[];
   }
 
+  /** The row of this key is gone. */
+  forgetKey(name: string | Buffer): void {
+    this.#keys.delete(Buffer.from(name).toString('latin1'));
+  }
+
   #command(name: string): number {
     let id = this.#commands.get(name);
     if (id === undefined) {
