@@ -1,6 +1,6 @@
 /** What a report says of the trace that it was made from. */
 import { RETENTION, type Trace } from '../proxy/trace/trace.js';
-import type { Evidence } from './evidence.js';
+import { beginOf, type Evidence } from './evidence.js';
 import { SeveralTraces } from './several-traces.js';
 
 export interface AboutTrace {
@@ -30,7 +30,7 @@ export interface AboutTrace {
 /** `operations`: how many it has, where that is known without counting. */
 export function aboutTrace(
   trace: Trace,
-  evidence: Pick<Evidence, 'holes' | 'beginUs'>,
+  evidence: Pick<Evidence, 'holes'>,
   operations = trace.operationCount(),
 ): AboutTrace {
   // That of what was dropped is told by where the trace begins.
@@ -39,7 +39,7 @@ export function aboutTrace(
   return {
     path: trace.path,
     started_at: startOf(trace),
-    retained_from_us: evidence.beginUs,
+    retained_from_us: beginOf(evidence.holes),
     duration_us: trace.watermarkUs,
     operations,
     holes: holes.length - redacted,

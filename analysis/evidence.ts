@@ -83,8 +83,7 @@ export class Evidence {
     this.#presence = new Presence(this.journeys);
     this.#hidden = new HiddenByHoles(this.holes, trace, this.journeys.connectionsOf);
     this.startedUnixUs = trace.startedUnixUs;
-    const dropped = this.holes.filter(({ reason }) => reason === RETENTION);
-    this.beginUs = Math.max(0, ...dropped.map(({ toUs }) => toUs ?? 0));
+    this.beginUs = beginOf(this.holes);
     this.endUs = trace.watermarkUs;
     this.models = new QueueModels(this.journeys.queues, this.connections, this.endUs);
     this.fullQueues = new FullQueues(this.journeys.queues, this.models, (queue, span) =>
@@ -219,4 +218,9 @@ function receiveOf(operation: TraceOperation, lostPops: ReadonlySet<number>): Be
     default:
       return null;
   }
+}
+
+/** Where a trace begins, when what was older has been dropped (--retain); 0: at its start. */
+export function beginOf(holes: readonly TraceHole[]): number {
+  return Math.max(0, ...holes.filter(({ reason }) => reason === RETENTION).map(({ toUs }) => toUs ?? 0));
 }

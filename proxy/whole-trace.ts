@@ -76,6 +76,7 @@ export class WholeTrace {
     const indexer = new Indexer(writer);
     const file = (block: Buffer): void => {
       for (const record of readBlock(block)) indexer.record(record);
+      indexer.save(); // which lets go of the block: its memory is used again
     };
     this.#open = { database, writer, indexer, file };
   }
@@ -104,7 +105,6 @@ export class WholeTrace {
         database.pragma('locking_mode = NORMAL');
         database.pragma('journal_mode = WAL');
       } else {
-        indexer.save();
         database.exec('COMMIT');
         writeEnding(database, writer, indexer, 'clean', atUs);
       }
