@@ -6,9 +6,10 @@
  */
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LoadFigures } from './load.js';
 import type { Peer, RunningPeer } from './peers.js';
 import type { ProcessCost } from './process-cost.js';
-import { type LoadFigures, runRedisBenchmark } from './redis-benchmark.js';
 import { operationsIndexed, readTraceFacts, type TraceFacts } from './trace-facts.js';
 import type { Workload } from './workloads.js';
 
@@ -30,6 +31,8 @@ export interface Measurement {
   /** From 1. */
   readonly round: number;
   readonly workload: string;
+  readonly unit: Workload['unit'];
+  readonly judged: boolean;
   readonly peer: string;
   readonly load: LoadFigures;
   /** Null where there is no process in between. */
@@ -42,6 +45,8 @@ export interface Plan {
   readonly peers: readonly Peer[];
   readonly workloads: readonly Workload[];
   readonly rounds: number;
+  /** Of the workloads that no target is about. */
+  readonly unjudgedRounds: number;
   /** Requests of a workload whose share is 1. */
   readonly requests: number;
   readonly redisPort: number;
@@ -51,16 +56,22 @@ export interface Plan {
 }
 
 const WARM_UP_SHARE = 0.2;
+/** A warm-up is indexed before the load begins, or after so long, in ms. */
+const INDEXED_WITHIN_MS = 30_000;
 
 export async function runRounds(plan: Plan): Promise<readonly Measurement[]> {
   const measurements: Measurement[] = [];
-  for (let round = 1; round <= plan.rounds; round++)
-    for (const workload of plan.workloads)
+  for (let round = 1; round <= Math.max(plan.rounds, plan.unjudgedRounds); round++)
+    for (const workload of plan.workloads) {
+      if (round > (workload.judged ? plan.rounds : plan.unjudgedRounds)) continue;
       for (const peer of rotated(plan.peers, round - 1)) {
+        if (workload.impossible[peer.name] !== undefined) continue;
         plan.begins(round, workload.name, peer.name);
         const figures = await measure(peer, workload, plan);
-        measurements.push({ round, workload: workload.name, peer: peer.name, ...figures });
+        const { name, unit, judged } = workload;
+        measurements.push({ round, workload: name, unit, judged, peer: peer.name, ...figures });
       }
+    }
   return measurements;
 }
 
@@ -79,9 +90,16 @@ async function measure(
   const warmUp = Math.max(1, Math.round(measured * WARM_UP_SHARE));
   const running = await peer.start(redisPort, directory);
   const started = running.server?.cost() ?? null;
-  await runRedisBenchmark(running.port, [...workload.args, '-n', String(warmUp)]);
-  const load = await runRedisBenchmark(running.port, [...workload.args, '-n', String(measured)]);
-  return { load, ...(await finish(running, started, measured + warmUp)) };
+  const warmed = await workload.run(running.port, warmUp);
+  if (running.trace !== null) await untilIndexed(running.trace, warmed.operations);
+  const load = await workload.run(running.port, measured);
+  return { load, ...(await finish(running, started, warmed.operations + load.operations)) };
+}
+
+/** What the load leaves to be indexed is then its own. */
+async function untilIndexed(trace: string, operations: number): Promise<void> {
+  const untilMs = performance.now() + INDEXED_WITHIN_MS;
+  while (operationsIndexed(trace) < operations && performance.now() < untilMs) await sleep(20);
 }
 
 async function finish(
