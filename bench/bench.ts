@@ -43,7 +43,7 @@ const WHOLE: Extent = {
   soakSeconds: 600,
   idleConnections: 10_000,
   settleMs: 3_000,
-  slowDiskRequests: 4_000_000,
+  slowDiskRequests: 2_500_000,
 };
 
 const QUICK: Extent = {

@@ -132,7 +132,7 @@ function costs(figures: readonly ScaleFigures[]): Panel {
 }
 
 function millions(count: number): string {
-  return count >= 1e6 ? `${Number((count / 1e6).toFixed(1))}M` : `${Number((count / 1e3).toFixed(1))}k`;
+  return count >= 1e6 ? `${Number((count / 1e6).toFixed(1))}M` : `${Math.round(count / 1e3)}k`;
 }
 
 // --- elements ----------------------------------------------------------------------------------------------------

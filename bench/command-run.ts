@@ -17,14 +17,19 @@ export interface CommandRun {
 
 const CLI = fileURLToPath(new URL('../cli.js', import.meta.url));
 const BETWEEN_LOOKS_MS = 10;
+/** No answer is waited for longer. */
+const PATIENCE_MS = 15 * 60_000;
 
-/** Rejects when it ends with a status that is not among `statuses`. */
+/** Rejects when it ends with a status that is not among `statuses`, or is not done within 15 minutes. */
 export async function runCommand(
   args: readonly string[],
   statuses: readonly number[] = [0],
 ): Promise<CommandRun> {
   const fromMs = performance.now();
-  const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [CLI, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: PATIENCE_MS,
+  });
   const endWithUs = (): void => {
     child.kill('SIGKILL');
   };

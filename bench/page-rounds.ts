@@ -47,7 +47,7 @@ const COST_TEXT = `CPU seconds of all threads of the proxy for a million operati
 from its start to its end; for gaptrace that includes storing and indexing all of them. The main thread is the one that forwards (in HAProxy, \
 one of several). Under MONITOR it is the client that writes the file; what Redis itself pays is not in it.`;
 
-const RECORDING_TEXT = `gaptrace stores what it has seen at once and indexes it as time allows. The lag is what was not indexed at the moment \
+const RECORDING_TEXT = `gaptrace stores what it has seen at once and indexes it as time allows; the warm-up is indexed before the load begins. The lag is what was not indexed at the moment \
 when the load ended; the time to catch up is from there to the end of the process, with all indexed and the end marker written. \
 Wire bytes are those of both directions; trace bytes are those of all its files after the end, the index and pages that are free again included.`;
 

@@ -30,8 +30,8 @@ export function renderPage(result: BenchmarkResult, chart: string | null): strin
     section('rounds', 'Through each proxy', renderRounds),
     section('hot-path', 'The hot path alone', renderHotPath),
     section('scale', 'Analysis at scale', renderScale),
-    section('flood', 'Full load', renderEndurance),
-    section('soak', 'Memory over time', renderEndurance),
+    section('flood', 'Full load (P=16)', renderEndurance),
+    section('soak', 'Memory over time (P=1)', renderEndurance),
     section('idle', 'Idle connections', renderIdle),
     section('slow-disk', 'A disk slower than the traffic', renderSlowDisk),
   ];

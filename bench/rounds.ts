@@ -56,8 +56,8 @@ export interface Plan {
 }
 
 const WARM_UP_SHARE = 0.2;
-/** A warm-up is indexed before the load begins, or after so long, in ms. */
-const INDEXED_WITHIN_MS = 30_000;
+/** Nothing was indexed for so long. */
+const STANDS_STILL_MS = 2_000;
 
 export async function runRounds(plan: Plan): Promise<readonly Measurement[]> {
   const measurements: Measurement[] = [];
@@ -96,10 +96,16 @@ async function measure(
   return { load, ...(await finish(running, started, warmed.operations + load.operations)) };
 }
 
-/** What the load leaves to be indexed is then its own. */
+/** What the load leaves to be indexed is then its own. Where bytes were not recorded it never gets there, and so it ends when it stands still. */
 async function untilIndexed(trace: string, operations: number): Promise<void> {
-  const untilMs = performance.now() + INDEXED_WITHIN_MS;
-  while (operationsIndexed(trace) < operations && performance.now() < untilMs) await sleep(20);
+  let indexed = operationsIndexed(trace);
+  let movedMs = performance.now();
+  while (indexed < operations && performance.now() - movedMs < STANDS_STILL_MS) {
+    await sleep(20);
+    const now = operationsIndexed(trace);
+    if (now !== indexed) movedMs = performance.now();
+    indexed = now;
+  }
 }
 
 async function finish(

@@ -46,9 +46,7 @@ export async function measureScale(
     ]);
     const indexed = await run(['query', trace, 'connections', '--limit', '1']);
     const facts = readTraceFacts(trace);
-    const message = messageIn(
-      (await run(['query', trace, '--sql', MESSAGES_IN_THE_MIDDLE, '--json'])).stdout,
-    );
+    const message = messageIn((await run(['query', trace, '--sql', MESSAGE_IN_THE_MIDDLE, '--json'])).stdout);
     const gap = [...['analyze-gap', trace, '--sender', message.sender], ...['--count', message.count]];
     const first = await run(gap, ANSWERED);
     const again = await run(gap, ANSWERED);
@@ -72,9 +70,10 @@ export async function measureScale(
   }
 }
 
-/** Some sends to groups, half way: neither what a trace begins with nor what it ends with. */
-const MESSAGES_IN_THE_MIDDLE = `SELECT first_key, request FROM operations
-  WHERE command = 'EVAL' AND id > (SELECT max(id) / 2 FROM operation) AND instr(request, 'my_id') LIMIT 1`;
+/** A send to a group, half way: neither what a trace begins with nor what it ends with. */
+const MESSAGE_IN_THE_MIDDLE =
+  'SELECT first_key, request FROM operations ' +
+  "WHERE command = 'EVAL' AND id > (SELECT max(id) / 2 FROM operation) AND instr(request, 'my_id') LIMIT 1";
 
 interface SentMessage {
   readonly key: string;

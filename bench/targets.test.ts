@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { EnduranceFigures } from './endurance.js';
 import { accountOf, isAccountedFor, targetsOf } from './targets.js';
 import { ENDURED, EXAMPLE_RESULT } from './testing/example-result.js';
 
@@ -34,6 +35,16 @@ test.each([
 test('a run without any figures reaches nothing and misses nothing', () => {
   const none = targetsOf({ ...EXAMPLE_RESULT, sections: {}, missing: {} });
   expect(new Set(none.map(({ reached }) => reached))).toEqual(new Set([null]));
+});
+
+test('a run that was too short reaches nothing, but can miss', () => {
+  const reachedBy = (more: Partial<EnduranceFigures>): unknown =>
+    targetsOf({ ...EXAMPLE_RESULT, sections: { soak: { ...ENDURED, ...more } } }).find(
+      ({ what }) => what === 'memory throughout, ten minutes',
+    )?.reached;
+  expect(reachedBy({})).toBe(true);
+  expect(reachedBy({ seconds: 60 })).toBeNull();
+  expect(reachedBy({ seconds: 60, peakRssBytes: 210 * 2 ** 20 })).toBe(false);
 });
 
 test.each([
