@@ -38,7 +38,7 @@ type Sections = {
 
 /** A fifth of what the load brings, or less. */
 const DISK_BYTES_PER_SECOND = 2 * 2 ** 20;
-/** Runs of redis-benchmark that a long load is made of. */
+/** Requests of each run of redis-benchmark that a load of some time is made of. */
 const AT_A_TIME = 500_000;
 
 export const SECTIONS: Sections = {
@@ -75,11 +75,10 @@ export const SECTIONS: Sections = {
   flood: ({ floodOperations: requests }, around) =>
     withRedis(around, (redisPort, { directory, say }) => {
       say(`flood: ${requests} operations`);
-      const requestsAtATime = Math.min(AT_A_TIME, requests);
       return endure({
         flags: [],
         args: FULL_LOAD,
-        requestsAtATime,
+        requestsAtATime: requests,
         requests,
         seconds: 0,
         redisPort,
