@@ -36,8 +36,8 @@ type Sections = {
   readonly [Name in SectionName]: (extent: Extent, around: Surroundings) => Promise<SectionFigures[Name]>;
 };
 
-/** A fifth of what the load brings, or less. */
-const DISK_BYTES_PER_SECOND = 2 * 2 ** 20;
+/** A third of what the load brings, or less. */
+const DISK_BYTES_PER_SECOND = 3 * 2 ** 20;
 /** Requests of each run of redis-benchmark that a load of some time is made of. */
 const AT_A_TIME = 500_000;
 
