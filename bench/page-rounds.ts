@@ -23,6 +23,8 @@ export function renderRounds({ measurements }: RoundsFigures): string {
     '### What the proxies cost',
     COST_TEXT,
     costs(measurements, cpuSeconds),
+    'CPU seconds of Redis for a million operations, medians:',
+    redisCosts(measurements),
     'The most memory that each held (peak RSS over all rounds), MB:',
     costs(measurements, peakMegabytes),
     '### Behind the forwarding',
@@ -45,7 +47,7 @@ const GRID_TEXT = `Requests/s (deliveries/s of the channel layer and of pub/sub)
 
 const COST_TEXT = `CPU seconds of all threads of the proxy for a million operations (requests to Redis) / those of its main thread, medians, \
 from its start to its end; for gaptrace that includes storing and indexing all of them. The main thread is the one that forwards (in HAProxy, \
-one of several). Under MONITOR it is the client that writes the file; what Redis itself pays is not in it.`;
+one of several). Under MONITOR it is the client that writes the file; what Redis itself pays for it is in the table below.`;
 
 const RECORDING_TEXT = `gaptrace stores what it has seen at once and indexes it as time allows; the warm-up is indexed before the load begins. The lag is what was not indexed at the moment \
 when the load ended; the time to catch up is from there to the end of the process, with all indexed and the end marker written. \
@@ -153,6 +155,18 @@ function costs(measurements: readonly Measurement[], cell: (costs: readonly Peer
         cost === null ? [] : [cost],
       );
       return cellAt(workload, peer, own.length === 0 ? '–' : cell(own));
+    }),
+  ]);
+  return table(['', ...peers], rows);
+}
+
+function redisCosts(measurements: readonly Measurement[]): string {
+  const peers = peersOf(measurements);
+  const rows = workloadsOf(measurements).map((workload) => [
+    workload,
+    ...peers.map((peer) => {
+      const seconds = valueAt(measurements, workload, peer, (each) => each.redisCpuSecondsAMillion);
+      return cellAt(workload, peer, seconds === null ? '–' : number(seconds.median, 1));
     }),
   ]);
   return table(['', ...peers], rows);

@@ -55,6 +55,7 @@ test('all workloads, with what nutcracker cannot proxy', () => {
 
 test('what a proxy costs, and what its recording does behind the forwarding', () => {
   expect(lines).toContain('| SET 3 B, P=1, c=50 | 40.0 / 25.0 |');
+  expect(lines).toContain('| SET 3 B, P=1, c=50 | 8.0 | 8.0 | 8.0 | 8.0 | – |');
   expect(lines).toContain('| SET 3 B, P=1, c=50 | 128 |');
   expect(lines).toContain(
     '| SET 3 B, P=1, c=50 | 120,002 | 3,000 (3,000..3,000) | 2.0 (2.0..2.0) | 1.50 (1.50..1.50) | 17 |',

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoadFigures } from './load.js';
 import type { Peer, RunningPeer } from './peers.js';
 import type { ProcessCost } from './process-cost.js';
+import type { ServerProcess } from './server-process.js';
 import { operationsIndexed, readTraceFacts, type TraceFacts } from './trace-facts.js';
 import type { Workload } from './workloads.js';
 
@@ -37,9 +38,13 @@ export interface Measurement {
   readonly load: LoadFigures;
   /** Null where there is no process in between. */
   readonly cost: PeerCost | null;
+  /** CPU time of Redis for a million operations, warm-up and, where it is monitored, the end of that included. */
+  readonly redisCpuSecondsAMillion: number;
   /** Null where nothing is recorded. */
   readonly recording: RecordingFigures | null;
 }
+
+type Figures = Pick<Measurement, 'load' | 'cost' | 'redisCpuSecondsAMillion' | 'recording'>;
 
 export interface Plan {
   readonly peers: readonly Peer[];
@@ -49,7 +54,7 @@ export interface Plan {
   readonly unjudgedRounds: number;
   /** Requests of a workload whose share is 1. */
   readonly requests: number;
-  readonly redisPort: number;
+  readonly redis: ServerProcess;
   readonly directory: string;
   /** Called before each measurement. */
   readonly begins: (round: number, workload: string, peer: string) => void;
@@ -84,16 +89,20 @@ export function rotated<T>(list: readonly T[], by: number): readonly T[] {
 async function measure(
   peer: Peer,
   workload: Workload,
-  { requests, redisPort, directory }: Plan,
-): Promise<Pick<Measurement, 'load' | 'cost' | 'recording'>> {
+  { requests, redis, directory }: Plan,
+): Promise<Figures> {
   const measured = Math.max(1, Math.round(requests * workload.share));
   const warmUp = Math.max(1, Math.round(measured * WARM_UP_SHARE));
-  const running = await peer.start(redisPort, directory);
+  const running = await peer.start(redis.port, directory);
+  const redisStarted = redis.cost().cpuSeconds;
   const started = running.server?.cost() ?? null;
   const warmed = await workload.run(running.port, warmUp);
   if (running.trace !== null) await untilIndexed(running.trace, warmed.operations);
   const load = await workload.run(running.port, measured);
-  return { load, ...(await finish(running, started, warmed.operations + load.operations)) };
+  const operations = warmed.operations + load.operations;
+  const figures = await finish(running, started, operations);
+  const redisCpuSecondsAMillion = (redis.cost().cpuSeconds - redisStarted) / (operations / 1e6);
+  return { load, redisCpuSecondsAMillion, ...figures };
 }
 
 /** What the load leaves to be indexed is then its own. Where bytes were not recorded it never gets there, and so it ends when it stands still. */
@@ -112,7 +121,7 @@ async function finish(
   { server, trace }: RunningPeer,
   started: ProcessCost | null,
   operations: number,
-): Promise<Pick<Measurement, 'cost' | 'recording'>> {
+): Promise<Pick<Figures, 'cost' | 'recording'>> {
   if (server === null || started === null) return { cost: null, recording: null };
   const indexed = trace === null ? 0 : operationsIndexed(trace);
   const { seconds, cost } = await server.stop();

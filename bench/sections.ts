@@ -43,14 +43,14 @@ const AT_A_TIME = 500_000;
 
 export const SECTIONS: Sections = {
   rounds: ({ rounds, unjudgedRounds, requests, only }, around) =>
-    withRedis(around, async (redisPort) => ({
+    withRedis(around, async (redis) => ({
       rounds,
       unjudgedRounds,
       requests,
       measurements: await runRounds({
         peers: PEERS,
         workloads: WORKLOADS.filter(({ name }) => only.test(name)),
-        ...{ rounds, unjudgedRounds, requests, redisPort },
+        ...{ rounds, unjudgedRounds, requests, redis },
         directory: around.directory,
         begins: (round, workload, peer) => around.say(`round ${round}, ${workload}: ${peer}`),
       }),
@@ -73,7 +73,7 @@ export const SECTIONS: Sections = {
   },
 
   flood: ({ floodOperations: requests }, around) =>
-    withRedis(around, (redisPort, { directory, say }) => {
+    withRedis(around, ({ port: redisPort }, { directory, say }) => {
       say(`flood: ${requests} operations`);
       return endure({
         flags: [],
@@ -87,7 +87,7 @@ export const SECTIONS: Sections = {
     }),
 
   soak: ({ soakSeconds: seconds }, around) =>
-    withRedis(around, (redisPort, { directory, say }) => {
+    withRedis(around, ({ port: redisPort }, { directory, say }) => {
       say(`soak: ${seconds} s`);
       // A run takes some ten seconds, where the whole takes minutes.
       const requestsAtATime = Math.max(1, Math.min(AT_A_TIME, Math.round(seconds * 10_000)));
@@ -103,7 +103,7 @@ export const SECTIONS: Sections = {
     }),
 
   idle: ({ idleConnections, settleMs }, around) =>
-    withRedis(around, async (redisPort, { directory, say }) => {
+    withRedis(around, async ({ port: redisPort }, { directory, say }) => {
       const connections = await connectionsAllowed(idleConnections);
       const figures: IdleFigures[] = [];
       for (const peer of [HAPROXY, BARE_PIPE, GAPTRACE]) {
@@ -114,7 +114,7 @@ export const SECTIONS: Sections = {
     }),
 
   'slow-disk': ({ slowDiskRequests: requests }, around) =>
-    withRedis(around, async (redisPort, { directory, say }) => {
+    withRedis(around, async ({ port: redisPort }, { directory, say }) => {
       const figures: SlowDiskFigures[] = [];
       for (const onOverload of ['drop', 'pause'] as const) {
         say(`slow disk: --on-overload ${onOverload}`);
@@ -131,7 +131,7 @@ export const SECTION_NAMES = Object.keys(SECTIONS) as readonly SectionName[];
 
 async function withRedis<T>(
   around: Surroundings,
-  measure: (redisPort: number, around: Surroundings) => Promise<T>,
+  measure: (redis: ServerProcess, around: Surroundings) => Promise<T>,
 ): Promise<T> {
   const redis = await ServerProcess.start({
     name: 'redis-server',
@@ -142,7 +142,7 @@ async function withRedis<T>(
     ],
   });
   try {
-    return await measure(redis.port, around);
+    return await measure(redis, around);
   } finally {
     await redis.stop();
   }

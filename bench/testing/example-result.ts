@@ -22,7 +22,18 @@ function measured(
   };
   const load = { ...latencies, requestsPerSecond, operations: 60_000, seconds: 60_000 / requestsPerSecond };
   const unit = workload === CHANNEL_LAYER ? 'deliveries' : 'requests';
-  return { round, workload, unit, judged: true, peer, load, cost: null, recording: null, ...more };
+  return {
+    round,
+    workload,
+    unit,
+    judged: true,
+    peer,
+    load,
+    cost: null,
+    redisCpuSecondsAMillion: 8,
+    recording: null,
+    ...more,
+  };
 }
 
 const RECORDED: Partial<Measurement> = {
