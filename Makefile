@@ -61,7 +61,7 @@ shell:
 build: setup ## compile into dist/
 	@scripts/build.sh
 
-bench: setup ## what recording and analysis cost, into docs/benchmarks.md; 40 minutes (only printed: FLAGS=--quick)
+bench: setup ## what recording and analysis cost, into docs/benchmarks.md; most of an hour (only printed: FLAGS=--quick)
 	@scripts/debian-packages.sh bench
 	@scripts/build.sh --if-changed
 	@npm run --silent bench -- $(or $(FLAGS),--write docs/benchmarks.md)
