@@ -37,6 +37,11 @@ export interface Conduct {
   readonly episodes: readonly Episode[];
 }
 
+interface Sequenced {
+  readonly sequence: number;
+  readonly beat: Beat;
+}
+
 /** Between ZRANGE and the script of one group_send. */
 const READ_MEMBERS_WITHIN_US = 1_000_000;
 
@@ -95,15 +100,33 @@ export class Evidence {
 
   /** How a connection was used. `lostPops` are operation ids, the same ones at every call: the first answer is kept. */
   conduct(connection: number, lostPops: ReadonlySet<number>): Conduct {
-    let conduct = this.#conduct.get(connection);
-    if (!conduct) {
-      const beats = [...this.trace.operations({ connection })]
-        .sort((a, b) => a.sequence - b.sequence)
-        .map((operation) => beatOf(operation, lostPops));
-      conduct = { beats, episodes: outOfStepEpisodes(beats) };
-      this.#conduct.set(connection, conduct);
+    if (!this.#conduct.has(connection)) this.#readConducts(connection, lostPops);
+    return this.#conduct.get(connection) as Conduct;
+  }
+
+  /**
+   * Reads the trace once for all connections that are likely to be asked about next, not once for each: first those that lost a pop, then those
+   * that ever polled.
+   */
+  #readConducts(asked: number, lostPops: ReadonlySet<number>): void {
+    const lossy = new Set([asked]);
+    const polling = new Set([asked]);
+    for (const { receives, journeys } of this.journeys.queues.values()) {
+      for (const { connection } of receives) polling.add(connection);
+      for (const { pops } of journeys)
+        for (const { id, connection } of pops) if (lostPops.has(id)) lossy.add(connection);
     }
-    return conduct;
+    const connections = this.#conduct.size === 0 ? lossy : polling;
+    for (const known of this.#conduct.keys()) connections.delete(known);
+    const beats = new Map<number, Sequenced[]>([...connections].map((connection) => [connection, []]));
+    for (const operation of this.trace.operations(connections.size === 1 ? { connection: asked } : {}))
+      beats
+        .get(operation.connection)
+        ?.push({ sequence: operation.sequence, beat: beatOf(operation, lostPops) });
+    for (const [connection, sequenced] of beats) {
+      const inOrder = sequenced.sort((a, b) => a.sequence - b.sequence).map(({ beat }) => beat);
+      this.#conduct.set(connection, { beats: inOrder, episodes: outOfStepEpisodes(inOrder) });
+    }
   }
 
   /** Who reads a queue. */

@@ -28,7 +28,7 @@ export function interruptedPops(evidence: Evidence, trace: Pick<Trace, 'operatio
     const { pop } = last;
     const since = known.closedUs - (pop.repliedUs ?? Number.POSITIVE_INFINITY);
     if (since < 0) interrupted.push({ ...last, state: 'outstanding', closedUs: known.closedUs });
-    else if (since <= JUST_US && isLastRequest(pop, trace))
+    else if (since <= JUST_US && isLastRequest(pop, known.closedUs, trace))
       interrupted.push({ ...last, state: 'just-answered', closedUs: known.closedUs });
   }
   return interrupted.sort((a, b) => a.closedUs - b.closedUs);
@@ -51,7 +51,11 @@ export function isBlocking({ command }: Mark): boolean {
   return command.startsWith('B');
 }
 
-function isLastRequest(pop: Mark, trace: Pick<Trace, 'operations'>): boolean {
-  const [later] = trace.operations({ connection: pop.connection, afterId: pop.id });
-  return later === undefined;
+/** Requests are numbered as they are read, so those between the pop and the close are all that need be looked at. */
+function isLastRequest(pop: Mark, closedUs: number, trace: Pick<Trace, 'operations'>): boolean {
+  for (const { connection, requestedUs } of trace.operations({ afterId: pop.id })) {
+    if (requestedUs > closedUs) return true;
+    if (connection === pop.connection) return false;
+  }
+  return true;
 }
