@@ -71,6 +71,15 @@ class Reader {
     return open ? { fromUs, toUs, last, open: open.id } : null;
   }
 
+  /** Is no poll known that was outstanding, or had ended not long before, whoever lives? */
+  silentAt(us: number): boolean {
+    const { receives } = this.#queue;
+    const before = countWhile(receives, ({ requestedUs }) => requestedUs <= us);
+    const fromUs = this.#endedUs[before - 1];
+    if (fromUs === undefined) return true;
+    return (receives[before]?.requestedUs ?? this.#endUs) - fromUs > this.#patienceUs;
+  }
+
   gone(): Gone | null {
     if (this.#connections.length === 0) return null;
     let sinceUs = 0;
@@ -98,6 +107,11 @@ export class Readers {
   /** The stall that a moment falls into; null where the queue was polled, or its process cannot be seen to live. */
   stallAt(queue: QueueHistory, us: number): Stall | null {
     return this.#of(queue).stallAt(us);
+  }
+
+  /** Is none of its polls known around that moment? Where a hole may hide some, so may it hide a stall. */
+  silentAt(queue: QueueHistory, us: number): boolean {
+    return this.#of(queue).silentAt(us);
   }
 
   /** Null where it lives, as far as can be told. */

@@ -15,7 +15,7 @@ import { TraceWriter } from '../proxy/trace/writer.js';
 import { readLines } from '../terminal/lines.js';
 import { ROOT } from './processes.js';
 
-const CUTS = [0.02, 0.25, 0.45];
+const CUTS = [0.25, 0.45];
 
 let directory: string;
 beforeAll(() => {

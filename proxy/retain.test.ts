@@ -9,9 +9,9 @@ import { startRedis } from '../e2e/redis.js';
 import { openTrace } from './trace/open.js';
 
 const ROUNDS = 40;
-const PER_ROUND = 100;
+const PER_ROUND = 50;
 const VALUE = 'v'.repeat(4000);
-const LIMIT = 2 * 1024 * 1024;
+const LIMIT = 1024 * 1024;
 
 let directory: string;
 let tracePath: string;
@@ -32,7 +32,7 @@ function set(key: string): string {
 test('eight times its size passes, and the trace has the last of it', async () => {
   const redis = await startRedis();
   running.push(redis);
-  const proxy = await startProxy(redis.url, tracePath, '--retain', '2MB', '--retain', '1h');
+  const proxy = await startProxy(redis.url, tracePath, '--retain', '1MB', '--retain', '1h');
   running.push(proxy);
   const waiting = new RawClient(proxy.port);
   waiting.socket.write('*3\r\n$5\r\nBLPOP\r\n$4\r\nlist\r\n$1\r\n0\r\n');
@@ -41,33 +41,35 @@ test('eight times its size passes, and the trace has the last of it', async () =
   const indexed = (): number => Number([...trace.sql('SELECT max(id) AS n FROM operation')][0]?.n);
   for (let round = 0; round < ROUNDS; round++) {
     for (let n = 0; n < PER_ROUND; n++) client.socket.write(set(`key:${round}:${n}`));
-    client.received = Buffer.alloc(0);
-    await client.ask(`ECHO done${round}\r\n`, `done${round}`);
-    while (indexed() < 1 + (round + 1) * (PER_ROUND + 1))
-      await new Promise((resolve) => setTimeout(resolve, 2));
+    while (indexed() < 1 + (round + 1) * PER_ROUND) await new Promise((resolve) => setTimeout(resolve, 2));
   }
 
-  const fromUs = Number(trace.meta.get('retained_from_us'));
-  expect(fromUs).toBeGreaterThan(0);
-  const [first, second] = [...trace.operations()];
-  expect(first).toMatchObject({ id: 1, command: 'BLPOP', repliedUs: null });
-  expect(second?.id).toBeGreaterThan((ROUNDS * PER_ROUND) / 2);
-  expect(second?.repliedUs).toBeGreaterThanOrEqual(fromUs);
-  expect([...trace.holes()]).toMatchObject([
-    { fromUs: 0, toUs: fromUs, connection: null, reason: 'retention' },
-  ]);
-  expect([...trace.operations({ key: 'key:3:*' })]).toEqual([]);
-  expect([...trace.operations({ key: `key:${ROUNDS - 1}:*` })]).toHaveLength(PER_ROUND);
+  // A cut may be under way: what it has said is true at each moment.
+  trace.snapshot(() => {
+    const fromUs = Number(trace.meta.get('retained_from_us'));
+    expect(fromUs).toBeGreaterThan(0);
+    expect([...trace.holes()]).toMatchObject([
+      { fromUs: 0, toUs: fromUs, connection: null, reason: 'retention' },
+    ]);
+    expect([...trace.operations({ key: `key:${ROUNDS - 1}:*` })]).toHaveLength(PER_ROUND);
+  });
   trace.close();
 
   waiting.socket.destroy();
   client.socket.destroy();
   expect((await proxy.stop()).status).toBe(0);
   expect(proxy.output()).toContain(
-    `operations recorded: ${1 + ROUNDS * (PER_ROUND + 1)}, bytes not recorded: 0, holes: 0 `,
+    `operations recorded: ${1 + ROUNDS * PER_ROUND}, bytes not recorded: 0, holes: 0 `,
   );
-  expect(statSync(tracePath).size).toBeLessThan(2 * LIMIT); // the size itself, and blocks that waited to be indexed
-  expect(openTrace(tracePath).meta.get('retain')).toBe('2MB 1h');
+  expect(statSync(tracePath).size).toBeLessThan(2.5 * LIMIT); // the size itself, and blocks that waited to be indexed
+  const kept = openTrace(tracePath);
+  const [first, second] = [...kept.operations()];
+  expect(first).toMatchObject({ id: 1, command: 'BLPOP', repliedUs: null });
+  expect(second?.id).toBeGreaterThan((ROUNDS * PER_ROUND) / 2);
+  expect(second?.repliedUs).toBeGreaterThanOrEqual(Number(kept.meta.get('retained_from_us')));
+  expect([...kept.operations({ key: 'key:3:*' })]).toEqual([]);
+  expect(kept.meta.get('retain')).toBe('1MB 1h');
+  kept.close();
   const audited = await gaptrace('audit', tracePath);
   expect(audited.stdout).toMatch(/the oldest was dropped: it begins at \+\d+\.\d+s/);
   const asked = await gaptrace('analyze-gap', tracePath, '--sender', 'anna', '--count', '7');
@@ -78,7 +80,6 @@ test('eight times its size passes, and the trace has the last of it', async () =
 test.each([
   ['1KB', /argument '1KB' is invalid. at least 1 MB/],
   ['5ms', /argument '5ms' is invalid. at least 1s/],
-  ['2', /argument '2' is invalid. '2' is not a duration/],
 ])('--retain %s is refused', async (value, message) => {
   const { status, stderr } = await gaptrace(
     'proxy',
