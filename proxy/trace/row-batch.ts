@@ -12,7 +12,10 @@ export class RowBatch {
   readonly #columns: number;
   #values: unknown[] = [];
 
-  /** `insert`: how the statement begins, up to the table's name. */
+  /**
+   * `insert`: how the statement begins, up to the table's name. With a conflict clause (OR FAIL: the caller rolls back the whole
+   * transaction): else SQLite copies each page first, to undo one statement of several rows.
+   */
   constructor(database: Database.Database, insert: string, columns: readonly string[]) {
     const row = `(${columns.map(() => '?').join(', ')})`;
     const statement = (rows: number) =>

@@ -21,7 +21,7 @@ export class TraceWriter {
 
   constructor(database: Database.Database) {
     this.#statements = prepareAll(database);
-    this.#operations = new RowBatch(database, 'INSERT INTO operation', OPERATION_COLUMNS);
+    this.#operations = new RowBatch(database, 'INSERT OR FAIL INTO operation', OPERATION_COLUMNS);
     this.#operationKeys = new RowBatch(database, 'INSERT OR IGNORE INTO operation_key', ['key', 'operation']);
   }
 
