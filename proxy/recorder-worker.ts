@@ -5,8 +5,8 @@
  * leaves a file that can be completed.
  *
  * Indexing a little at a time costs far more than much at once (each commit writes what is under way on each connection), and it
- * takes its time from the forwarding where cores are few. So it begins five times a second at most, and the thread stands back in the
- * kernel's queue (docs/decisions/0012).
+ * takes its time from the forwarding where cores are few. So it begins five times a second at most, the thread stands back in the
+ * kernel's queue, and while the forwarding thread has to wait for a core, it rests most of the time (docs/decisions/0012).
  *
  * Whatever it throws ends the recording, not the traffic: it is reported once, and no end marker is written.
  */
@@ -18,6 +18,7 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from '
 import type Database from 'better-sqlite3';
 import { GaptraceError, messageOf } from '../terminal/errors.js';
 import { BlockRedactor } from './block-redactor.js';
+import { Crowding } from './crowding.js';
 import { Indexer } from './indexer.js';
 import type { FromWorker, ToWorker, WorkerStart } from './recorder-messages.js';
 import { cannotStore } from './trace/cannot-store.js';
@@ -31,8 +32,11 @@ import { TraceWriter } from './trace/writer.js';
 const SLICE_MS = 50;
 /** From the end of one run of indexing to the beginning of the next, at least. */
 const INDEX_EVERY_MS = 200;
-/** How far the thread stands back where cores are few: a third of what the forwarding thread gets, and all that nobody else wants. */
+/** How far the thread stands back in the kernel's queue: it gets a third of what the forwarding thread gets, and all that nobody else wants. */
 const NICENESS = 5;
+/** Of its time the forwarding thread waits for a core: from there on indexing takes a tenth of the time only, until that is over. */
+const CROWDED = 0.05;
+const CROWDED_REST = 9;
 /** Blocks stored in one transaction at most: the sooner their memory is back, the shorter paused traffic waits. */
 const STORE_BLOCKS = 8;
 
@@ -48,6 +52,7 @@ class RecorderWorker {
   readonly #indexer: Indexer;
   readonly #retention: Retention | null;
   readonly #waiting: { readonly buffer: ArrayBuffer; readonly length: number }[] = [];
+  readonly #crowding = new Crowding();
   #blocksStored = 0;
   /** Not to be indexed before. */
   #indexAtMs = 0;
@@ -146,9 +151,12 @@ class RecorderWorker {
   /** False where nothing is to be indexed now. */
   #indexSlice(): boolean {
     if (!this.#hasBacklog || (this.#closeAtUs === null && performance.now() < this.#indexAtMs)) return false;
-    const endMs = performance.now() + SLICE_MS;
-    this.#spool.index(this.#indexer, () => performance.now() >= endMs);
-    if (this.#spool.empty) this.#indexAtMs = performance.now() + INDEX_EVERY_MS;
+    const beganMs = performance.now();
+    this.#spool.index(this.#indexer, () => performance.now() >= beganMs + SLICE_MS);
+    const endedMs = performance.now();
+    const crowded = this.#crowding.share() >= CROWDED;
+    if (crowded) this.#indexAtMs = endedMs + CROWDED_REST * (endedMs - beganMs);
+    else if (this.#spool.empty) this.#indexAtMs = endedMs + INDEX_EVERY_MS;
     return true;
   }
 
