@@ -10,6 +10,7 @@ import { basename, join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { parseDuration } from '../terminal/duration.js';
 import { messageOf } from '../terminal/errors.js';
+import { parseAmount } from '../terminal/number.js';
 import { argument, USAGE_STATUS } from '../terminal/program.js';
 import { renderChart } from './chart.js';
 import { describeMachine } from './machine.js';
@@ -59,6 +60,8 @@ const QUICK: Extent = {
   slowDiskRequests: 2_000_000,
 };
 
+const amount = argument(parseAmount);
+
 const program = new Command('bench')
   .description(
     'Measures what recording and analysis cost, beside direct, HAProxy, nutcracker, a bare Node pipe and Redis under MONITOR. ' +
@@ -71,18 +74,18 @@ const program = new Command('bench')
   .option(
     '--rounds <n>',
     `how often each workload with a target is measured (default: ${WHOLE.rounds})`,
-    count,
+    amount,
   )
-  .option('--grid-rounds <n>', `and how often the others (default: ${WHOLE.unjudgedRounds})`, count)
+  .option('--grid-rounds <n>', `and how often the others (default: ${WHOLE.unjudgedRounds})`, amount)
   .option(
     '--requests <n>',
     `requests of SET with 50 connections; the others follow (default: ${WHOLE.requests / 1000}k)`,
-    count,
+    amount,
   )
-  .option('--scale <sizes>', 'operations of the traces to analyse (default: 1M,3M,10M)', counts)
-  .option('--flood <n>', 'operations at full load (default: 20M)', count)
+  .option('--scale <sizes>', 'operations of the traces to analyse (default: 1M,3M,10M)', argument(amounts))
+  .option('--flood <n>', 'operations at full load (default: 20M)', amount)
   .option('--soak <time>', 'how long memory is watched (default: 10m)', argument(parseDuration))
-  .option('--idle <n>', 'idle connections (default: 10k)', count)
+  .option('--idle <n>', 'idle connections (default: 10k)', amount)
   .option('--json', 'print every measurement as JSON instead of the page')
   .option('--write <page>', 'also write the page to this file, and its chart beside it as .svg')
   .addHelpText(
@@ -143,17 +146,9 @@ function around(directory: string): Surroundings {
   return { directory, say: (text) => process.stderr.write(`${text}\n`) };
 }
 
-/** `60000`, `60k`, `10M`. */
-function count(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)([kM]?)$/.exec(text);
-  const value = Number(match?.[1]) * (match?.[2] === 'M' ? 1e6 : match?.[2] === 'k' ? 1e3 : 1);
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw new InvalidArgumentError('give a whole number, 1 or more, such as 500, 60k or 10M');
-  return value;
-}
-
-function counts(text: string): readonly number[] {
-  return text.split(',').map(count);
+/** `1M,3M,10M`. */
+function amounts(text: string): readonly number[] {
+  return text.split(',').map(parseAmount);
 }
 
 function pattern(text: string): RegExp {

@@ -1,4 +1,5 @@
 /** The parts of a run, in the order in which they run: each by itself, with a Redis of its own. */
+import { messageOf } from '../terminal/errors.js';
 import { endure, FULL_LOAD, ONE_BY_ONE } from './endurance.js';
 import { CHUNK_BYTES, type HotPathFigures, measureHotPath } from './hot-path.js';
 import { connectionsAllowed, type IdleFigures, measureIdle } from './idle-connections.js';
@@ -67,8 +68,16 @@ export const SECTIONS: Sections = {
 
   async scale({ scale }, { directory, say }) {
     const figures: ScaleFigures[] = [];
-    for (const operations of [...scale].sort((a, b) => a - b))
-      figures.push(await measureScale(operations, directory, (what) => say(`scale: ${what}`)));
+    for (const operations of [...scale].sort((a, b) => a - b)) {
+      try {
+        figures.push(await measureScale(operations, directory, (what) => say(`scale: ${what}`)));
+      } catch (error) {
+        // The table says which sizes there are: the smaller ones are worth having.
+        if (figures.length === 0) throw error;
+        say(`scale: ${operations} operations: ${messageOf(error)}`);
+        break;
+      }
+    }
     return figures;
   },
 

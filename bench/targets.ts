@@ -113,8 +113,8 @@ export function targetsOf({ sections, missing }: BenchmarkResult): readonly Targ
       rateAt(it, it.indexSeconds, 150_000),
     ),
     from('scale', `analyze-gap --sender --count once indexed${millions}`, '< 1 s', largest, (it) => [
-      `${number(it.gapFirstSeconds, 2)} s, again ${number(it.gapAgainSeconds, 2)} s`,
-      Math.max(it.gapFirstSeconds, it.gapAgainSeconds) < 1,
+      `${number(it.gapAgainSeconds, 2)} s; the first question, which makes the index of messages, ${number(it.gapFirstSeconds, 2)} s`,
+      it.gapAgainSeconds < 1,
     ]),
     from('scale', `audit${millions}`, '≥ 200,000 operations/s', largest, (it) =>
       rateAt(it, it.auditSeconds, 200_000),
