@@ -9,7 +9,7 @@ import type { Citation } from './causes/cause.js';
 import { holeText } from './ending.js';
 import type { Evidence, Span } from './evidence.js';
 import type { Judgement } from './judgement.js';
-import { seconds } from './moment.js';
+import { countWhile, seconds } from './moment.js';
 
 export { seconds } from './moment.js';
 
@@ -30,6 +30,8 @@ export interface Asked {
 /** Judgements by sender and count: how a message of a client is found in the trace. */
 export class MessageIndex<Judged extends Judgement = Judgement> {
   readonly #bySender = new Map<string, Map<number, Judged[]>>();
+  /** Ascending, worked out when first asked for. */
+  readonly #counts = new Map<string, readonly number[]>();
 
   constructor(judgements: readonly Judged[]) {
     for (const judgement of judgements) {
@@ -59,8 +61,13 @@ export class MessageIndex<Judged extends Judgement = Judgement> {
   }
 
   /** The sender's counts in the trace, ascending. */
-  counts(sender: string): number[] {
-    return [...(this.#bySender.get(sender)?.keys() ?? [])].sort((a, b) => a - b);
+  counts(sender: string): readonly number[] {
+    let counts = this.#counts.get(sender);
+    if (!counts) {
+      counts = [...(this.#bySender.get(sender)?.keys() ?? [])].sort((a, b) => a - b);
+      this.#counts.set(sender, counts);
+    }
+    return counts;
   }
 }
 
@@ -134,8 +141,8 @@ export function absenceOf(asked: Asked, index: MessageIndex, evidence: Evidence)
 /** The sender's nearest counts in the trace, and the time between them, in which this one was sent. */
 export function neighboursOf({ sender, count }: Asked, index: MessageIndex, evidence: Evidence) {
   const counts = index.counts(sender);
-  const before = counts.findLast((known) => known < count);
-  const after = counts.find((known) => known > count);
+  const before = counts[countWhile(counts, (known) => known < count) - 1];
+  const after = counts[countWhile(counts, (known) => known <= count)];
   const span: Span = {
     fromUs: before === undefined ? 0 : sentUs(index, sender, before),
     toUs: after === undefined ? evidence.endUs : sentUs(index, sender, after),
