@@ -22,7 +22,7 @@ export interface Retain {
 
 /** A cut begins when the file has so much of its size in use, and ends at the lower mark. */
 const HIGH = 0.97;
-const LOW = 0.91;
+const LOW = 0.88;
 /** By time, so much more than asked for is kept before a cut. */
 const SLACK = 0.05;
 /** A flood that is not indexed yet counts as well; but so much of the size is left to what is. */
