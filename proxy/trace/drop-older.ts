@@ -17,12 +17,20 @@ const ROWS = 64;
 /** Keys looked at in one step, and references to one dropped in one. */
 const KEYS = 512;
 
-/** Drops what was over before `toUs`. To be run in transactions; the first step must be committed with or before the others. */
-export function* dropOlder(database: Database.Database, writer: TraceWriter, toUs: number): Dropping {
+/**
+ * Drops what was over before `toUs`. To be run in transactions; the first step must be committed with or before the others.
+ * `lastKey`: of which keys (row numbers) an operation may have been the first; none beyond it is looked at. Default: all.
+ */
+export function* dropOlder(
+  database: Database.Database,
+  writer: TraceWriter,
+  toUs: number,
+  lastKey: (operation: number) => number = () => Number.MAX_SAFE_INTEGER,
+): Dropping {
   sayWhere(writer, toUs);
   yield;
   const firstKept = yield* dropOperations(database, toUs);
-  yield* dropKeys(database, writer, firstKept);
+  yield* dropKeys(database, writer, firstKept, lastKey(firstKept));
   yield* dropPushes(database, toUs);
   yield* dropConnections(database, toUs);
   yield* dropHoles(database, toUs);
@@ -97,10 +105,15 @@ interface KeyRow {
 }
 
 /** What no operation is behind any more, and names that nothing refers to. Most keys are only looked at, many in one statement. */
-function* dropKeys(database: Database.Database, writer: TraceWriter, firstKept: number): Dropping {
-  const keys = database.prepare<[number], KeyRow>(
+function* dropKeys(
+  database: Database.Database,
+  writer: TraceWriter,
+  firstKept: number,
+  untilKey: number,
+): Dropping {
+  const keys = database.prepare<[number, number], KeyRow>(
     `SELECT id, name, (SELECT min(operation) FROM operation_key WHERE operation_key.key = key.id) AS first
-     FROM key WHERE id > ? ORDER BY id LIMIT ${KEYS}`,
+     FROM key WHERE id > ? AND id <= ? ORDER BY id LIMIT ${KEYS}`,
   );
   const dropKey = database.prepare(
     'DELETE FROM key WHERE id = ? AND NOT EXISTS (SELECT 1 FROM operation_key WHERE operation_key.key = key.id)',
@@ -108,7 +121,7 @@ function* dropKeys(database: Database.Database, writer: TraceWriter, firstKept: 
   const references = referencesIn(database);
   let lastKey = 0;
   for (;;) {
-    const some = keys.all(lastKey);
+    const some = keys.all(lastKey, untilKey);
     for (const key of some) {
       lastKey = key.id;
       if (key.first !== null && key.first >= firstKept) continue;
