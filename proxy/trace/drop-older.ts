@@ -14,13 +14,23 @@ export type Dropping = Generator<void, void>;
 const HOLE = 0;
 /** Rows of one step. Each may have a value of megabytes, whose pages are freed one by one. */
 const ROWS = 64;
+/** Keys looked at in one step, and references to one dropped in one. */
+const KEYS = 512;
 
-/** Drops what was over before `toUs`. To be run in transactions; the first step must be committed with or before the others. */
-export function* dropOlder(database: Database.Database, writer: TraceWriter, toUs: number): Dropping {
+/**
+ * Drops what was over before `toUs`. To be run in transactions; the first step must be committed with or before the others.
+ * `lastKey`: of which keys (row numbers) an operation may have been the first; none beyond it is looked at. Default: all.
+ */
+export function* dropOlder(
+  database: Database.Database,
+  writer: TraceWriter,
+  toUs: number,
+  lastKey: (operation: number) => number = () => Number.MAX_SAFE_INTEGER,
+): Dropping {
   sayWhere(writer, toUs);
   yield;
   const firstKept = yield* dropOperations(database, toUs);
-  yield* dropKeys(database, writer, firstKept);
+  yield* dropKeys(database, writer, firstKept, lastKey(firstKept));
   yield* dropPushes(database, toUs);
   yield* dropConnections(database, toUs);
   yield* dropHoles(database, toUs);
@@ -87,42 +97,67 @@ function* dropOperations(database: Database.Database, toUs: number): Generator<v
   }
 }
 
-/** What no operation is behind any more, and names that nothing refers to. */
-function* dropKeys(database: Database.Database, writer: TraceWriter, firstKept: number): Dropping {
-  const keys = database.prepare<[number], { id: number; name: string | Buffer }>(
-    `SELECT id, name FROM key WHERE id > ? ORDER BY id LIMIT ${ROWS}`,
+interface KeyRow {
+  readonly id: number;
+  readonly name: string | Buffer;
+  /** The oldest operation that touches it. */
+  readonly first: number | null;
+}
+
+/** What no operation is behind any more, and names that nothing refers to. Most keys are only looked at, many in one statement. */
+function* dropKeys(
+  database: Database.Database,
+  writer: TraceWriter,
+  firstKept: number,
+  untilKey: number,
+): Dropping {
+  const keys = database.prepare<[number, number], KeyRow>(
+    `SELECT id, name, (SELECT min(operation) FROM operation_key WHERE operation_key.key = key.id) AS first
+     FROM key WHERE id > ? AND id <= ? ORDER BY id LIMIT ${KEYS}`,
   );
-  const next = database
-    .prepare<[number, number, number], number | null>(
-      `SELECT max(operation) FROM
-        (SELECT operation FROM operation_key WHERE key = ? AND operation > ? AND operation < ? ORDER BY operation LIMIT ${ROWS * 8})`,
-    )
-    .pluck();
-  const drop = database.prepare(
-    `DELETE FROM operation_key WHERE key = ? AND operation > ? AND operation <= ?
-      AND NOT EXISTS (SELECT 1 FROM operation WHERE operation.id = operation_key.operation)`,
+  const dropKey = database.prepare(
+    'DELETE FROM key WHERE id = ? AND NOT EXISTS (SELECT 1 FROM operation_key WHERE operation_key.key = key.id)',
   );
-  const used = database.prepare('SELECT 1 FROM operation_key WHERE key = ? LIMIT 1');
-  const dropKey = database.prepare('DELETE FROM key WHERE id = ?');
+  const references = referencesIn(database);
   let lastKey = 0;
   for (;;) {
-    const some = keys.all(lastKey);
-    for (const { id, name } of some) {
-      let after = 0;
-      for (;;) {
-        const until = next.get(id, after, firstKept) ?? null;
-        if (until === null) break;
-        drop.run(id, after, until);
-        after = until;
-        yield;
-      }
-      if (used.get(id) === undefined) {
-        dropKey.run(id);
-        writer.forgetKey(name);
-      }
-      lastKey = id;
+    const some = keys.all(lastKey, untilKey);
+    for (const key of some) {
+      lastKey = key.id;
+      if (key.first !== null && key.first >= firstKept) continue;
+      yield* dropReferences(references, key.id, firstKept);
+      if (dropKey.run(key.id).changes > 0) writer.forgetKey(key.name);
+      yield;
     }
-    if (some.length < ROWS) return;
+    if (some.length < KEYS) return;
+    yield;
+  }
+}
+
+type References = ReturnType<typeof referencesIn>;
+
+function referencesIn(database: Database.Database) {
+  return {
+    next: database.prepare<[number, number, number], { until: number | null; rows: number }>(
+      `SELECT max(operation) AS until, count(*) AS rows FROM
+        (SELECT operation FROM operation_key WHERE key = ? AND operation > ? AND operation < ? ORDER BY operation LIMIT ${KEYS})`,
+    ),
+    drop: database.prepare<[number, number, number]>(
+      `DELETE FROM operation_key WHERE key = ? AND operation > ? AND operation <= ?
+        AND NOT EXISTS (SELECT 1 FROM operation WHERE operation.id = operation_key.operation)`,
+    ),
+  };
+}
+
+/** Those of one key; not of older operations that are still under way. */
+function* dropReferences({ next, drop }: References, key: number, firstKept: number): Dropping {
+  let after = 0;
+  for (;;) {
+    const { until, rows } = next.get(key, after, firstKept) ?? { until: null, rows: 0 };
+    if (until === null) return;
+    drop.run(key, after, until);
+    if (rows < KEYS) return;
+    after = until;
     yield;
   }
 }

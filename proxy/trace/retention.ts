@@ -22,11 +22,16 @@ export interface Retain {
 
 /** A cut begins when the file has so much of its size in use, and ends at the lower mark. */
 const HIGH = 0.97;
-const LOW = 0.91;
+const LOW = 0.88;
 /** By time, so much more than asked for is kept before a cut. */
 const SLACK = 0.05;
 /** A flood that is not indexed yet counts as well; but so much of the size is left to what is. */
 const LEFT_TO_INDEXED = 0.5;
+
+interface Last {
+  readonly operation: number | null;
+  readonly key: number | null;
+}
 
 export class Retention {
   readonly #database: Database.Database;
@@ -35,6 +40,9 @@ export class Retention {
   readonly #transaction: (work: () => void) => void;
   readonly #beginning: Database.Statement<[], number>;
   readonly #spoolBytes: Database.Statement<[], number>;
+  readonly #last: Database.Statement<[], Last>;
+  /** How far operations and keys had come at the last cuts. */
+  readonly #lasts: Last[] = [];
   #fromUs: number;
   #cut: Dropping | null = null;
 
@@ -50,6 +58,9 @@ export class Retention {
     this.#spoolBytes = database
       .prepare<[], number>('SELECT ifnull(sum(length(block)), 0) FROM spool')
       .pluck();
+    this.#last = database.prepare<[], Last>(
+      'SELECT (SELECT max(id) FROM operation) AS operation, (SELECT max(id) FROM key) AS key',
+    );
     this.#fromUs = this.#beginning.get() ?? 0;
   }
 
@@ -59,7 +70,9 @@ export class Retention {
       const toUs = Math.max(this.#byTime(watermarkUs), this.#bySize());
       if (toUs <= this.#fromUs) return false;
       this.#fromUs = toUs;
-      this.#cut = dropOlder(this.#database, this.#writer, toUs);
+      const last = this.#last.get();
+      if (last) this.#lasts.push(last);
+      this.#cut = dropOlder(this.#database, this.#writer, toUs, (operation) => this.#keysBy(operation));
     }
     const cut = this.#cut;
     this.#transaction(() => {
@@ -68,6 +81,12 @@ export class Retention {
       } while (this.#cut !== null && !enough());
     });
     return true;
+  }
+
+  /** Keys are numbered in the order in which operations first touched them: the last that one before this can have been the first of. */
+  #keysBy(operation: number): number {
+    while ((this.#lasts[0]?.operation ?? operation) < operation) this.#lasts.shift();
+    return this.#lasts[0]?.key ?? Number.MAX_SAFE_INTEGER;
   }
 
   /** Where the trace is to begin by its age; 0 where it may stay as it is. */
