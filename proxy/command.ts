@@ -81,7 +81,7 @@ export function registerProxy(program: Command): void {
     )
     .option(
       '--retain <size or time>',
-      'drop the oldest, so that the trace does not outgrow this (at least 1MB or 1s): 2GB, 24h; give it twice for both',
+      'drop the oldest, so that the trace does not outgrow this (at least 1MB or 1s): 2GB, 24h; give it twice for both (default: everything is kept)',
       parseRetain,
     )
     // For benchmarks: stores no faster than so many bytes a second, as a disk would that is slower than the traffic.

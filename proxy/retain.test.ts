@@ -72,6 +72,9 @@ test('eight times its size passes, and the trace has the last of it', async () =
   kept.close();
   const audited = await gaptrace('audit', tracePath);
   expect(audited.stdout).toMatch(/the oldest was dropped: it begins at \+\d+\.\d+s/);
+  const queried = await gaptrace('query', tracePath, '--limit', '1');
+  expect(queried.stdout).toContain('BLPOP list');
+  expect(queried.stderr).toMatch(/^the trace begins at \+\d+\.\d+s: what was older has been dropped/);
   const asked = await gaptrace('analyze-gap', tracePath, '--sender', 'anna', '--count', '7');
   expect(asked.status).toBe(3);
   expect(asked.stdout).toMatch(/begins at .*--retain.*has\s+no message of sender anna/s);
