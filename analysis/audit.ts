@@ -50,7 +50,7 @@ export function audit(
     ...refusedSends(evidence),
   ];
   const moments = momentsOf(judgements, evidence);
-  const interrupted = interruptedPops(evidence, trace);
+  const interrupted = interruptedPops(evidence);
   const report: Audit = {
     schema: 1,
     trace: aboutTrace(trace, evidence),

@@ -3,6 +3,7 @@
  * connections, read from the trace when asked for. Holds no judgement but one: who was still there.
  */
 import type { Trace, TraceConnection, TraceHole, TraceOperation } from '../proxy/trace/trace.js';
+import { type ConnectionUse, connectionUses } from './connection-uses.js';
 import { Departures } from './departures.js';
 import { FullQueues } from './fullness.js';
 import { HiddenByHoles } from './hidden.js';
@@ -62,6 +63,7 @@ export class Evidence {
   readonly #loops = new Map<QueueHistory, ReceiveLoops>();
   readonly #polls = new Map<QueueHistory, Polls>();
   #rollCalls: RollCalls | undefined;
+  #uses: ReadonlyMap<number, ConnectionUse> | undefined;
 
   constructor(trace: Trace, fields: PayloadFields = DEFAULT_FIELDS, scope: Scope = EVERYTHING) {
     this.trace = trace;
@@ -88,7 +90,9 @@ export class Evidence {
   conduct(connection: number, lostPops: ReadonlySet<number>): Conduct {
     let conduct = this.#conduct.get(connection);
     if (!conduct) {
-      const beats = [...this.trace.operations({ connection })]
+      const { firstId = 1, lastId = 0 } = this.uses.get(connection) ?? {};
+      const own = this.trace.operations({ connection, afterId: firstId - 1, untilId: lastId });
+      const beats = [...own]
         .sort((a, b) => a.sequence - b.sequence)
         .map((operation) => beatOf(operation, lostPops));
       conduct = { beats, episodes: outOfStepEpisodes(beats) };
@@ -115,6 +119,12 @@ export class Evidence {
       this.#polls.set(queue, polls);
     }
     return polls;
+  }
+
+  /** How each connection was used on the whole. Read from the trace when first asked for. */
+  get uses(): ReadonlyMap<number, ConnectionUse> {
+    this.#uses ??= connectionUses(this.trace);
+    return this.#uses;
   }
 
   /** Who was asked into each group_send. Read from the trace when first asked for: few questions need it. */

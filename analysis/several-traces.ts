@@ -18,6 +18,7 @@ import type {
   TraceOperation,
   TracePush,
   TraceSample,
+  TraceUse,
 } from '../proxy/trace/trace.js';
 import { GaptraceError } from '../terminal/errors.js';
 
@@ -92,6 +93,11 @@ export class SeveralTraces implements Trace {
       if (operation.requestedUs > this.watermarkUs) return;
       yield operation;
     }
+  }
+
+  /** In the order of requests. */
+  uses(): IterableIterator<TraceUse> {
+    return this.operations();
   }
 
   operation(number: number): TraceOperation | undefined {

@@ -5,7 +5,6 @@
  *
  * No loss by itself: most cancelled pops have taken nothing.
  */
-import type { Trace } from '../../proxy/trace/trace.js';
 import type { Evidence } from '../evidence.js';
 import type { Mark } from '../journey.js';
 
@@ -20,7 +19,7 @@ export interface InterruptedPop {
 const JUST_US = 100_000;
 
 /** In the order of the closes. */
-export function interruptedPops(evidence: Evidence, trace: Pick<Trace, 'operations'>): InterruptedPop[] {
+export function interruptedPops(evidence: Evidence): InterruptedPop[] {
   const interrupted: InterruptedPop[] = [];
   for (const [connection, last] of lastBlockingPops(evidence)) {
     const known = evidence.connections.get(connection);
@@ -28,7 +27,7 @@ export function interruptedPops(evidence: Evidence, trace: Pick<Trace, 'operatio
     const { pop } = last;
     const since = known.closedUs - (pop.repliedUs ?? Number.POSITIVE_INFINITY);
     if (since < 0) interrupted.push({ ...last, state: 'outstanding', closedUs: known.closedUs });
-    else if (since <= JUST_US && isLastRequest(pop, trace))
+    else if (since <= JUST_US && isLastRequest(pop, evidence))
       interrupted.push({ ...last, state: 'just-answered', closedUs: known.closedUs });
   }
   return interrupted.sort((a, b) => a.closedUs - b.closedUs);
@@ -51,7 +50,6 @@ export function isBlocking({ command }: Mark): boolean {
   return command.startsWith('B');
 }
 
-function isLastRequest(pop: Mark, trace: Pick<Trace, 'operations'>): boolean {
-  const [later] = trace.operations({ connection: pop.connection, afterId: pop.id });
-  return later === undefined;
+function isLastRequest({ connection, id }: Mark, { uses }: Evidence): boolean {
+  return uses.get(connection)?.lastId === id;
 }

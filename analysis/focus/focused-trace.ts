@@ -12,6 +12,7 @@ import type {
   TraceOperation,
   TracePush,
   TraceSample,
+  TraceUse,
 } from '../../proxy/trace/trace.js';
 import { Evidence } from '../evidence.js';
 import type { PayloadFields } from '../payload.js';
@@ -49,12 +50,13 @@ export class FocusedTrace implements Trace {
     commands,
     connection,
     afterId = 0,
+    untilId = Number.MAX_SAFE_INTEGER,
     ...others
   }: OperationFilter = {}): IterableIterator<TraceOperation> {
     if (Object.keys(others).length > 0) throw new Error('a part of a trace has no such filter');
     if (connection === undefined)
       return this.#read.of(
-        this.#ids.filter((id) => id > afterId),
+        this.#ids.filter((id) => id > afterId && id <= untilId),
         commands,
       );
     const { fromId, beforeId } = this.#span;
@@ -62,7 +64,7 @@ export class FocusedTrace implements Trace {
       ...(commands ? { commands } : {}),
       connection,
       afterId: Math.max(afterId, fromId - 1),
-      untilId: beforeId - 1,
+      untilId: Math.min(untilId, beforeId - 1),
     });
   }
 
@@ -93,6 +95,11 @@ export class FocusedTrace implements Trace {
   }
   get endMarker(): boolean {
     return this.#whole.endMarker;
+  }
+  /** All within the span. */
+  uses(): IterableIterator<TraceUse> {
+    const { fromId, beforeId } = this.#span;
+    return this.#whole.operations({ afterId: fromId - 1, untilId: beforeId - 1 });
   }
   operation(id: number): TraceOperation | undefined {
     return this.#whole.operation(id);

@@ -12,6 +12,7 @@ import type {
   TraceOperation,
   TracePush,
   TraceSample,
+  TraceUse,
 } from '../../proxy/trace/trace.js';
 import { encodeMember } from '../../server/layers/message.js';
 
@@ -318,6 +319,10 @@ export class ScriptedTrace implements Trace {
         sequences.set(operation.connection, sequence);
         return { ...operation, id: index + 1, sequence };
       });
+  }
+
+  uses(): IterableIterator<TraceUse> {
+    return this.operations();
   }
 
   operation(id: number): TraceOperation | undefined {

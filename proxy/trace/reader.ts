@@ -8,7 +8,14 @@ import { explained } from './explained.js';
 import { globMatcher } from './glob.js';
 import { inBatches, keyedIds } from './keyed-ids.js';
 import { isBeingWritten } from './lock.js';
-import { OPERATIONS, type OperationRow, RecordedOperation } from './recorded-operation.js';
+import {
+  OPERATIONS,
+  type OperationRow,
+  RecordedOperation,
+  USES,
+  type UseRow,
+  useOf,
+} from './recorded-operation.js';
 import { PUSHES, type PushRow, RecordedPush } from './recorded-push.js';
 import { hasSqliteCode } from './sqlite-errors.js';
 import type {
@@ -20,6 +27,7 @@ import type {
   TraceOperation,
   TracePush,
   TraceSample,
+  TraceUse,
 } from './trace.js';
 
 export class SqliteTrace implements Trace {
@@ -77,6 +85,10 @@ export class SqliteTrace implements Trace {
     } catch (error) {
       throw explained(error, this.path);
     }
+  }
+
+  *uses(): IterableIterator<TraceUse> {
+    yield* this.#rows<UseRow, TraceUse>(USES, [], useOf);
   }
 
   operation(id: number): TraceOperation | undefined {

@@ -1,13 +1,24 @@
 /** A row of `operation`, and what a reader is given of it: its bytes are decoded when somebody looks at them. */
 import { decodeRequest } from '../wire/decode-request.js';
 import { firstReply } from './first-reply.js';
-import type { Reply, ReplyKind, TraceOperation } from './trace.js';
+import type { Reply, ReplyKind, TraceOperation, TraceUse } from './trace.js';
 
 /** Rows of OperationRow, for a WHERE and an ORDER BY on `o`. */
 export const OPERATIONS = `SELECT o.id, o.connection, o.sequence, c.name AS command, o.requested_us AS requestedUs,
   o.replied_us AS repliedUs, o.flushed_us AS flushedUs, o.owed, o.pipelined, o.transaction_id AS "transaction",
   o.reply_kind AS replyKind, o.request, o.request_length AS requestLength, o.reply, o.reply_length AS replyLength
   FROM operation o JOIN command c ON c.id = o.command`;
+
+/** Rows of UseRow, all of them. */
+export const USES = `SELECT o.id, o.connection, c.name AS command, o.requested_us AS requestedUs, o.flushed_us AS flushedUs,
+  o.pipelined, o.transaction_id AS "transaction", o.reply_kind AS replyKind
+  FROM operation o JOIN command c ON c.id = o.command ORDER BY o.id`;
+
+export type UseRow = Omit<TraceUse, 'pipelined'> & { readonly pipelined: number };
+
+export function useOf(row: UseRow): TraceUse {
+  return { ...row, pipelined: row.pipelined !== 0 };
+}
 
 export interface OperationRow {
   readonly id: number;

@@ -84,6 +84,12 @@ export interface TraceHole {
   readonly trace?: string;
 }
 
+/** When one request of a connection was read and its reply handed over, and how it was sent; without what was said. */
+export type TraceUse = Pick<
+  TraceOperation,
+  'id' | 'connection' | 'command' | 'requestedUs' | 'flushedUs' | 'pipelined' | 'transaction' | 'replyKind'
+>;
+
 /** One field of INFO, as Redis said it at a moment. */
 export interface TraceSample {
   readonly atUs: number;
@@ -122,6 +128,8 @@ export interface Trace {
   readonly endMarker: boolean;
   operations(filter?: OperationFilter): IterableIterator<TraceOperation>;
   operation(id: number): TraceOperation | undefined;
+  /** Every operation in the order of ids, without its bytes, which take the time. */
+  uses(): IterableIterator<TraceUse>;
   /** Of those after one id and up to another; all, without. */
   operationCount(afterId?: number, untilId?: number): number;
   /** Ids of the operations that touch one of these keys (by their whole names, which are text), ascending, from one id to before another. */
