@@ -3,6 +3,7 @@
  * connections, read from the trace when asked for. Holds no judgement but one: who was still there.
  */
 import type { Trace, TraceConnection, TraceHole, TraceOperation } from '../proxy/trace/trace.js';
+import { append } from './append.js';
 import { type ConnectionUse, connectionUses } from './connection-uses.js';
 import { Departures } from './departures.js';
 import { FullQueues } from './fullness.js';
@@ -84,6 +85,21 @@ export class Evidence {
     );
     this.readers = new Readers(this.connections, this.endUs);
     this.samples = new RedisSamples(trace.samples());
+  }
+
+  /** Reads how these connections were used in one pass, before each is asked for. `lostPops` as below. */
+  readConducts(connections: ReadonlySet<number>, lostPops: ReadonlySet<number>): void {
+    const beats = new Map<number, { readonly sequence: number; readonly beat: Beat }[]>();
+    for (const operation of this.trace.operations({ connections: [...connections] }))
+      append(beats, operation.connection, {
+        sequence: operation.sequence,
+        beat: beatOf(operation, lostPops),
+      });
+    for (const [connection, list] of beats) {
+      list.sort((a, b) => a.sequence - b.sequence);
+      const own = list.map(({ beat }) => beat);
+      this.#conduct.set(connection, { beats: own, episodes: outOfStepEpisodes(own) });
+    }
   }
 
   /** How a connection was used. `lostPops` are operation ids, the same ones at every call: the first answer is kept. */

@@ -209,11 +209,14 @@ export class SeveralTraces implements Trace {
   }
 
   #filterOf(filter: OperationFilter, at: number): OperationFilter {
-    const { connection, sinceUs, untilUs, afterId, untilId, ids, ...rest } = filter;
+    const { connection, connections, sinceUs, untilUs, afterId, untilId, ids, ...rest } = filter;
     const ownOf = (number: number): number => Math.floor((number - at) / this.traces.length);
     return {
       ...rest,
       ...(connection === undefined ? {} : { connection: ownOf(connection) }),
+      ...(connections === undefined
+        ? {}
+        : { connections: connections.filter((one) => one % this.traces.length === at).map(ownOf) }),
       ...(sinceUs === undefined ? {} : { sinceUs: sinceUs - this.#shift(at) }),
       ...(untilUs === undefined ? {} : { untilUs: untilUs - this.#shift(at) }),
       ...(afterId === undefined ? {} : { afterId: ownOf(afterId) }),

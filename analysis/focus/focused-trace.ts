@@ -1,5 +1,5 @@
 /**
- * A part of a trace as a trace: some operations within a span, with all connections and samples of the whole. What was left out is declared as
+ * A part of a trace as a trace: some operations within a span, with their connections, and the samples of the whole. What was left out is declared as
  * holes before and after the span, so that whoever judges by it knows what he does not know; of groups nothing is
  * left out that concerns the channels in question, so these holes hide no requests.
  */
@@ -113,8 +113,13 @@ export class FocusedTrace implements Trace {
   idAt(us: number): number {
     return this.#whole.idAt(us);
   }
-  connections(): IterableIterator<TraceConnection> {
-    return this.#whole.connections();
+  /** Those of its operations. */
+  *connections(): IterableIterator<TraceConnection> {
+    const numbers = new Set([...this.#read.of(this.#ids)].map(({ connection }) => connection));
+    for (const number of numbers) {
+      const connection = this.#whole.connection(number);
+      if (connection) yield connection;
+    }
   }
   connection(id: number): TraceConnection | undefined {
     return this.#whole.connection(id);

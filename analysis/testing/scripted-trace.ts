@@ -301,6 +301,7 @@ export class ScriptedTrace implements Trace {
     for (const operation of this.#numbered()) {
       if (filter.commands && !filter.commands.includes(operation.command)) continue;
       if (filter.connection !== undefined && operation.connection !== filter.connection) continue;
+      if (filter.connections && !filter.connections.includes(operation.connection)) continue;
       if (filter.afterId !== undefined && operation.id <= filter.afterId) continue;
       if (filter.untilId !== undefined && operation.id > filter.untilId) continue;
       if (filter.ids && !filter.ids.includes(operation.id)) continue;

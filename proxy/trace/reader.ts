@@ -246,6 +246,8 @@ export class SqliteTrace implements Trace {
         JSON.stringify(filter.commands),
       );
     if (filter.connection !== undefined) add('o.connection = ?', filter.connection);
+    if (filter.connections !== undefined)
+      add('o.connection IN (SELECT value FROM json_each(?))', JSON.stringify(filter.connections));
     if (filter.sinceUs !== undefined) add('o.requested_us >= ?', filter.sinceUs);
     if (filter.untilUs !== undefined) add('o.requested_us < ?', filter.untilUs);
     if (filter.afterId !== undefined) add('o.id > ?', filter.afterId);

@@ -103,6 +103,8 @@ export interface OperationFilter {
   /** A glob as Redis' KEYS has it (`*`, `?`, `[a-z]`, `\`), matched against any key of the operation. */
   readonly key?: string;
   readonly connection?: number;
+  /** Any of these. */
+  readonly connections?: readonly number[];
   /** Requested at or after, microseconds since the start. */
   readonly sinceUs?: number;
   /** Requested before. */
