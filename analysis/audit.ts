@@ -50,7 +50,8 @@ export function audit(
     ...refusedSends(evidence),
   ];
   const moments = momentsOf(judgements, evidence);
-  const interrupted = interruptedPops(evidence, trace);
+  const interrupted = interruptedPops(evidence);
+  let fates: readonly Fate[] | undefined;
   const report: Audit = {
     schema: 1,
     trace: aboutTrace(trace, evidence),
@@ -62,7 +63,11 @@ export function audit(
       ...comparisonsOf(judgements, evidence, moments, interrupted),
     }),
     hints: hintsOf({ trace, evidence, judgements, conduct: (connection) => judge.conductOf(connection) }),
-    fates: judgements.map((judgement) => fateOf(judgement, evidence)),
+    // As many as messages, and not everybody asks for them.
+    get fates() {
+      fates ??= judgements.map((judgement) => fateOf(judgement, evidence));
+      return fates;
+    },
   };
   return auditAtHome(report, evidence);
 }

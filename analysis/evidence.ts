@@ -9,6 +9,8 @@ import {
   type TraceHole,
   type TraceOperation,
 } from '../proxy/trace/trace.js';
+import { append } from './append.js';
+import { type ConnectionUse, connectionUses } from './connection-uses.js';
 import { Departures } from './departures.js';
 import { FullQueues } from './fullness.js';
 import { HiddenByHoles } from './hidden.js';
@@ -35,11 +37,6 @@ export interface Span {
 export interface Conduct {
   readonly beats: readonly Beat[];
   readonly episodes: readonly Episode[];
-}
-
-interface Sequenced {
-  readonly sequence: number;
-  readonly beat: Beat;
 }
 
 /** Between ZRANGE and the script of one group_send. */
@@ -75,6 +72,7 @@ export class Evidence {
   readonly #loops = new Map<QueueHistory, ReceiveLoops>();
   readonly #polls = new Map<QueueHistory, Polls>();
   #rollCalls: RollCalls | undefined;
+  #uses: ReadonlyMap<number, ConnectionUse> | undefined;
 
   constructor(trace: Trace, fields: PayloadFields = DEFAULT_FIELDS, scope: Scope = EVERYTHING) {
     this.trace = trace;
@@ -98,35 +96,34 @@ export class Evidence {
     this.samples = new RedisSamples(trace.samples());
   }
 
-  /** How a connection was used. `lostPops` are operation ids, the same ones at every call: the first answer is kept. */
-  conduct(connection: number, lostPops: ReadonlySet<number>): Conduct {
-    if (!this.#conduct.has(connection)) this.#readConducts(connection, lostPops);
-    return this.#conduct.get(connection) as Conduct;
+  /** Reads how these connections were used in one pass, before each is asked for. `lostPops` as below. */
+  readConducts(connections: ReadonlySet<number>, lostPops: ReadonlySet<number>): void {
+    const beats = new Map<number, { readonly sequence: number; readonly beat: Beat }[]>();
+    for (const operation of this.trace.operations({ connections: [...connections] }))
+      append(beats, operation.connection, {
+        sequence: operation.sequence,
+        beat: beatOf(operation, lostPops),
+      });
+    for (const [connection, list] of beats) {
+      list.sort((a, b) => a.sequence - b.sequence);
+      const own = list.map(({ beat }) => beat);
+      this.#conduct.set(connection, { beats: own, episodes: outOfStepEpisodes(own) });
+    }
   }
 
-  /**
-   * Reads the trace once for all connections that are likely to be asked about next, not once for each: first those that lost a pop, then those
-   * that ever polled.
-   */
-  #readConducts(asked: number, lostPops: ReadonlySet<number>): void {
-    const lossy = new Set([asked]);
-    const polling = new Set([asked]);
-    for (const { receives, journeys } of this.journeys.queues.values()) {
-      for (const { connection } of receives) polling.add(connection);
-      for (const { pops } of journeys)
-        for (const { id, connection } of pops) if (lostPops.has(id)) lossy.add(connection);
+  /** How a connection was used. `lostPops` are operation ids, the same ones at every call: the first answer is kept. */
+  conduct(connection: number, lostPops: ReadonlySet<number>): Conduct {
+    let conduct = this.#conduct.get(connection);
+    if (!conduct) {
+      const { firstId = 1, lastId = 0 } = this.uses.get(connection) ?? {};
+      const own = this.trace.operations({ connection, afterId: firstId - 1, untilId: lastId });
+      const beats = [...own]
+        .sort((a, b) => a.sequence - b.sequence)
+        .map((operation) => beatOf(operation, lostPops));
+      conduct = { beats, episodes: outOfStepEpisodes(beats) };
+      this.#conduct.set(connection, conduct);
     }
-    const connections = this.#conduct.size === 0 ? lossy : polling;
-    for (const known of this.#conduct.keys()) connections.delete(known);
-    const beats = new Map<number, Sequenced[]>([...connections].map((connection) => [connection, []]));
-    for (const operation of this.trace.operations(connections.size === 1 ? { connection: asked } : {}))
-      beats
-        .get(operation.connection)
-        ?.push({ sequence: operation.sequence, beat: beatOf(operation, lostPops) });
-    for (const [connection, sequenced] of beats) {
-      const inOrder = sequenced.sort((a, b) => a.sequence - b.sequence).map(({ beat }) => beat);
-      this.#conduct.set(connection, { beats: inOrder, episodes: outOfStepEpisodes(inOrder) });
-    }
+    return conduct;
   }
 
   /** Who reads a queue. */
@@ -147,6 +144,12 @@ export class Evidence {
       this.#polls.set(queue, polls);
     }
     return polls;
+  }
+
+  /** How each connection was used on the whole. Read from the trace when first asked for. */
+  get uses(): ReadonlyMap<number, ConnectionUse> {
+    this.#uses ??= connectionUses(this.trace);
+    return this.#uses;
   }
 
   /** Who was asked into each group_send. Read from the trace when first asked for: few questions need it. */

@@ -89,6 +89,9 @@ export interface Journeys {
   readonly connectionsOf: ReadonlyMap<string, ReadonlySet<number>>;
 }
 
+/** A MULTI says nothing that its commands do not. */
+const READ = [...new Set([...COMMANDS, ...UPKEEP_COMMANDS])].filter((command) => command !== 'MULTI');
+
 /** Reads a whole trace. Memory grows with the number of messages in it. */
 export function readJourneys(
   trace: Pick<Trace, 'operations'>,
@@ -97,7 +100,7 @@ export function readJourneys(
   const builder = new JourneyBuilder(fields, new QueuePlaces(trace));
   /** Operations queued under a MULTI wait for their EXEC. */
   const queued = new Map<number, TraceOperation[]>();
-  for (const operation of trace.operations({ commands: [...COMMANDS, ...UPKEEP_COMMANDS] })) {
+  for (const operation of trace.operations({ commands: READ })) {
     const { transaction } = operation;
     if (transaction === null) builder.add(operation, operation.reply);
     else if (operation.command === 'EXEC') {
@@ -105,7 +108,7 @@ export function readJourneys(
         builder.add(member, reply);
       queued.delete(transaction);
     } else if (operation.command === 'DISCARD') queued.delete(transaction);
-    else if (operation.command !== 'MULTI') {
+    else {
       const list = queued.get(transaction);
       if (list) list.push(operation);
       else queued.set(transaction, [operation]);

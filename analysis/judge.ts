@@ -33,6 +33,10 @@ export class Judge {
 
   /** The verdict on every message in every queue of the layer, in the order of first appearance. */
   all(): JudgedJourney[] {
+    const taken = this.#ended.flatMap(({ ending }) =>
+      ending.at === 'pop' || ending.at === 'unguarded' ? [ending.pop.connection] : [],
+    );
+    if (taken.length > 0) this.#evidence.readConducts(new Set(taken), this.#lostPops);
     return this.#ended.map(({ journey, ending }) => this.#judge(journey, ending, null));
   }
 
@@ -61,9 +65,16 @@ export class Judge {
     const { payload, queue, member } = journey;
     return {
       ...{ journey, ending, payload, queue, member, atUs, ...sentence },
-      story: storyOf(journey, evidence),
-      consequences: consequencesOf(journey, ending),
-      waypoints: waypointsOf(journey, ending, evidence),
+      // Asked of few of all that a trace holds, so made when they are asked for.
+      get story() {
+        return storyOf(journey, evidence);
+      },
+      get consequences() {
+        return consequencesOf(journey, ending);
+      },
+      get waypoints() {
+        return waypointsOf(journey, ending, evidence);
+      },
       present: ending.at === 'pop' ? ending.present : evidence.presentFor(journey, atUs),
       taker: pop?.connection ?? null,
       process: processOf(queue),

@@ -43,7 +43,7 @@ export interface Episode {
   readonly owedId: number;
 }
 
-const HANDSHAKE = new Set(['HELLO', 'AUTH', 'CLIENT', 'SELECT']);
+export const HANDSHAKE: ReadonlySet<string> = new Set(['HELLO', 'AUTH', 'CLIENT', 'SELECT']);
 
 export function outOfStepEpisodes(beats: readonly Beat[]): Episode[] {
   const episodes: Episode[] = [];

@@ -18,6 +18,7 @@ import type {
   TraceOperation,
   TracePush,
   TraceSample,
+  TraceUse,
 } from '../proxy/trace/trace.js';
 import { GaptraceError } from '../terminal/errors.js';
 
@@ -92,6 +93,11 @@ export class SeveralTraces implements Trace {
       if (operation.requestedUs > this.watermarkUs) return;
       yield operation;
     }
+  }
+
+  /** In the order of requests. */
+  uses(): IterableIterator<TraceUse> {
+    return this.operations();
   }
 
   operation(number: number): TraceOperation | undefined {
@@ -203,11 +209,14 @@ export class SeveralTraces implements Trace {
   }
 
   #filterOf(filter: OperationFilter, at: number): OperationFilter {
-    const { connection, sinceUs, untilUs, afterId, untilId, ids, ...rest } = filter;
+    const { connection, connections, sinceUs, untilUs, afterId, untilId, ids, ...rest } = filter;
     const ownOf = (number: number): number => Math.floor((number - at) / this.traces.length);
     return {
       ...rest,
       ...(connection === undefined ? {} : { connection: ownOf(connection) }),
+      ...(connections === undefined
+        ? {}
+        : { connections: connections.filter((one) => one % this.traces.length === at).map(ownOf) }),
       ...(sinceUs === undefined ? {} : { sinceUs: sinceUs - this.#shift(at) }),
       ...(untilUs === undefined ? {} : { untilUs: untilUs - this.#shift(at) }),
       ...(afterId === undefined ? {} : { afterId: ownOf(afterId) }),

@@ -5,7 +5,6 @@
  *
  * No loss by itself: most cancelled pops have taken nothing.
  */
-import type { Trace } from '../../proxy/trace/trace.js';
 import type { Evidence } from '../evidence.js';
 import type { Mark } from '../journey.js';
 
@@ -20,7 +19,7 @@ export interface InterruptedPop {
 const JUST_US = 100_000;
 
 /** In the order of the closes. */
-export function interruptedPops(evidence: Evidence, trace: Pick<Trace, 'operations'>): InterruptedPop[] {
+export function interruptedPops(evidence: Evidence): InterruptedPop[] {
   const interrupted: InterruptedPop[] = [];
   for (const [connection, last] of lastBlockingPops(evidence)) {
     const known = evidence.connections.get(connection);
@@ -28,7 +27,7 @@ export function interruptedPops(evidence: Evidence, trace: Pick<Trace, 'operatio
     const { pop } = last;
     const since = known.closedUs - (pop.repliedUs ?? Number.POSITIVE_INFINITY);
     if (since < 0) interrupted.push({ ...last, state: 'outstanding', closedUs: known.closedUs });
-    else if (since <= JUST_US && isLastRequest(pop, known.closedUs, trace))
+    else if (since <= JUST_US && isLastRequest(pop, evidence))
       interrupted.push({ ...last, state: 'just-answered', closedUs: known.closedUs });
   }
   return interrupted.sort((a, b) => a.closedUs - b.closedUs);
@@ -51,11 +50,6 @@ export function isBlocking({ command }: Mark): boolean {
   return command.startsWith('B');
 }
 
-/** Requests are numbered as they are read, so those between the pop and the close are all that need be looked at. */
-function isLastRequest(pop: Mark, closedUs: number, trace: Pick<Trace, 'operations'>): boolean {
-  for (const { connection, requestedUs } of trace.operations({ afterId: pop.id })) {
-    if (requestedUs > closedUs) return true;
-    if (connection === pop.connection) return false;
-  }
-  return true;
+function isLastRequest({ connection, id }: Mark, { uses }: Evidence): boolean {
+  return uses.get(connection)?.lastId === id;
 }

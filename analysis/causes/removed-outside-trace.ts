@@ -72,13 +72,28 @@ function readPastTheProxy(queue: QueueHistory, stranger: Mark | null): string | 
   if (stranger)
     return `operation ${stranger.id} shows that some of this queue's traffic does not pass the proxy`;
   if (!isProcessQueue(queue.key)) return 'another worker may have taken it past the proxy';
-  const popped = queue.journeys.filter(({ pops }) => pops.length > 0);
-  const unseen = queue.journeys.find(
+  return doubtOfReceiving(queue);
+}
+
+const DOUBTS = new WeakMap<QueueHistory, string | null>();
+
+/** The same of all messages of the queue; looked for once. */
+function doubtOfReceiving(queue: QueueHistory): string | null {
+  let doubt = DOUBTS.get(queue);
+  if (doubt === undefined) {
+    doubt = doubtIn(queue);
+    DOUBTS.set(queue, doubt);
+  }
+  return doubt;
+}
+
+function doubtIn({ journeys }: QueueHistory): string | null {
+  const unseen = journeys.some(
     ({ pops, backups, acknowledgements }) =>
       pops.length === 0 && backups.length + acknowledgements.length > 0,
   );
   if (unseen) return "some of this queue's operations do not pass the proxy";
-  if (popped.length === 0)
+  if (journeys.every(({ pops }) => pops.length === 0))
     return 'no message of this queue was popped in the trace: its process may receive past the proxy';
   return null;
 }

@@ -4,7 +4,7 @@ import { print } from '../../terminal/print.js';
 import { type Audit, audit } from '../audit.js';
 import { openTraces } from '../open-traces.js';
 import { renderAudit } from '../render/audit-text.js';
-import { exitStatusOf } from '../verdict.js';
+import { exitStatusOf, VERDICTS } from '../verdict.js';
 import {
   EXIT_STATUS,
   fieldsOf,
@@ -60,8 +60,8 @@ async function runAudit(paths: readonly string[], options: JudgeOptions): Promis
         await print(renderAudit(report, inColour()));
     }
     // What was under way when the trace ended is not undecided: every trace ends while something is.
-    const ended = report.fates.filter(({ verdict }) => verdict !== 'in-flight');
-    process.exitCode = statusFor(exitStatusOf(ended), options);
+    const ended = VERDICTS.filter((verdict) => verdict !== 'in-flight' && report.totals.verdicts[verdict]);
+    process.exitCode = statusFor(exitStatusOf(ended.map((verdict) => ({ verdict }))), options);
   } finally {
     trace.close();
   }

@@ -76,7 +76,7 @@ describe('a part of a trace says of a message what the whole one says, or nothin
           verdicts.set(verdict, (verdicts.get(verdict) ?? 0) + 1);
         }
       }),
-      { numRuns: 25 },
+      { numRuns: 12 },
     );
     // It is about something: messages that were delivered, and lost ones.
     expect([...verdicts.keys()]).toEqual(expect.arrayContaining(['delivered']));
@@ -91,7 +91,7 @@ describe('a part of a trace says of a message what the whole one says, or nothin
       fc.property(cut, (trace) => {
         for (const { part, whole } of both(trace, SMALL, 3).pairs) expect(part).toEqual(whole);
       }),
-      { numRuns: 25 },
+      { numRuns: 12 },
     );
   });
 });

@@ -1,5 +1,5 @@
 /**
- * A part of a trace as a trace: some operations within a span, with all connections and samples of the whole. What was left out is declared as
+ * A part of a trace as a trace: some operations within a span, with their connections, and the samples of the whole. What was left out is declared as
  * holes before and after the span, so that whoever judges by it knows what he does not know; of groups nothing is
  * left out that concerns the channels in question, so these holes hide no requests.
  */
@@ -12,6 +12,7 @@ import type {
   TraceOperation,
   TracePush,
   TraceSample,
+  TraceUse,
 } from '../../proxy/trace/trace.js';
 import { Evidence } from '../evidence.js';
 import type { PayloadFields } from '../payload.js';
@@ -49,12 +50,13 @@ export class FocusedTrace implements Trace {
     commands,
     connection,
     afterId = 0,
+    untilId = Number.MAX_SAFE_INTEGER,
     ...others
   }: OperationFilter = {}): IterableIterator<TraceOperation> {
     if (Object.keys(others).length > 0) throw new Error('a part of a trace has no such filter');
     if (connection === undefined)
       return this.#read.of(
-        this.#ids.filter((id) => id > afterId),
+        this.#ids.filter((id) => id > afterId && id <= untilId),
         commands,
       );
     const { fromId, beforeId } = this.#span;
@@ -62,7 +64,7 @@ export class FocusedTrace implements Trace {
       ...(commands ? { commands } : {}),
       connection,
       afterId: Math.max(afterId, fromId - 1),
-      untilId: beforeId - 1,
+      untilId: Math.min(untilId, beforeId - 1),
     });
   }
 
@@ -94,6 +96,11 @@ export class FocusedTrace implements Trace {
   get endMarker(): boolean {
     return this.#whole.endMarker;
   }
+  /** All within the span. */
+  uses(): IterableIterator<TraceUse> {
+    const { fromId, beforeId } = this.#span;
+    return this.#whole.operations({ afterId: fromId - 1, untilId: beforeId - 1 });
+  }
   operation(id: number): TraceOperation | undefined {
     return this.#whole.operation(id);
   }
@@ -106,8 +113,13 @@ export class FocusedTrace implements Trace {
   idAt(us: number): number {
     return this.#whole.idAt(us);
   }
-  connections(): IterableIterator<TraceConnection> {
-    return this.#whole.connections();
+  /** Those of its operations. */
+  *connections(): IterableIterator<TraceConnection> {
+    const numbers = new Set([...this.#read.of(this.#ids)].map(({ connection }) => connection));
+    for (const number of numbers) {
+      const connection = this.#whole.connection(number);
+      if (connection) yield connection;
+    }
   }
   connection(id: number): TraceConnection | undefined {
     return this.#whole.connection(id);

@@ -9,7 +9,7 @@
 import type { TraceOperation } from '../../proxy/trace/trace.js';
 import { type PayloadFields, readPayload, readPublished } from '../payload.js';
 import { COMMANDS, isProcessQueue, type Step, stepOf } from '../profiles/channel-layer.js';
-import { PUBSUB_COMMANDS, pubSubStepOf } from '../profiles/pubsub.js';
+import { pubSubStepOf } from '../profiles/pubsub.js';
 import { upkeepOf } from '../profiles/queue-upkeep.js';
 
 /** What a queue's receiving is like on the whole. */
@@ -33,10 +33,12 @@ export interface SurveySink {
   foundEverywhere(operation: number): void;
 }
 
+const TRANSACTIONS: ReadonlySet<string> = new Set(['MULTI', 'EXEC', 'DISCARD']);
+
 /** What a survey is interested in. */
 export const SURVEYED: readonly string[] = [
-  ...new Set([...COMMANDS, ...PUBSUB_COMMANDS, 'SELECT', 'FLUSHALL', 'FLUSHDB']),
-];
+  ...new Set([...COMMANDS, 'PUBLISH', 'SELECT', 'FLUSHALL', 'FLUSHDB']),
+].filter((command) => !TRANSACTIONS.has(command));
 
 /** Members that are under way are remembered, so many at most; a queue whose oldest is forgotten may seem odd. */
 const REMEMBERED = 50_000;

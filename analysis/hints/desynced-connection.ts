@@ -19,6 +19,7 @@ function look({ evidence, trace, conduct }: HintMaterial) {
     [...evidence.journeys.queues.values()].flatMap(({ receives }) => receives.map((m) => m.connection)),
   );
   return [...polling]
+    .filter((connection) => evidence.uses.get(connection)?.overlaps)
     .sort((a, b) => a - b)
     .flatMap((connection) => {
       const conducted = conduct(connection);

@@ -16,7 +16,7 @@ const NEAR_US = 250_000;
 
 function look({ evidence, trace }: HintMaterial) {
   const popped = new Set(evidence.journeys.journeys.flatMap(({ pops }) => pops.map(({ id }) => id)));
-  const timedOut = interruptedPops(evidence, trace).filter(
+  const timedOut = interruptedPops(evidence).filter(
     (one) => one.state === 'outstanding' && !popped.has(one.pop.id) && atItsTimeout(one, trace),
   );
   return groupedBy(timedOut, ({ queue }) => queue).map(([queue, of]) => {

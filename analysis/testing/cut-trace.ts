@@ -11,6 +11,7 @@ import type {
   TraceOperation,
   TracePush,
   TraceSample,
+  TraceUse,
 } from '../../proxy/trace/trace.js';
 import { Evidence } from '../evidence.js';
 import { Judge } from '../judge.js';
@@ -70,6 +71,10 @@ export class CutTrace implements Trace {
       const left = this.#leftOf(operation);
       if (left) yield left;
     }
+  }
+
+  uses(): IterableIterator<TraceUse> {
+    return this.operations();
   }
 
   operation(id: number): TraceOperation | undefined {

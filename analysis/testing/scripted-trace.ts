@@ -12,6 +12,7 @@ import type {
   TraceOperation,
   TracePush,
   TraceSample,
+  TraceUse,
 } from '../../proxy/trace/trace.js';
 import { encodeMember } from '../../server/layers/message.js';
 
@@ -300,6 +301,7 @@ export class ScriptedTrace implements Trace {
     for (const operation of this.#numbered()) {
       if (filter.commands && !filter.commands.includes(operation.command)) continue;
       if (filter.connection !== undefined && operation.connection !== filter.connection) continue;
+      if (filter.connections && !filter.connections.includes(operation.connection)) continue;
       if (filter.afterId !== undefined && operation.id <= filter.afterId) continue;
       if (filter.untilId !== undefined && operation.id > filter.untilId) continue;
       if (filter.ids && !filter.ids.includes(operation.id)) continue;
@@ -318,6 +320,10 @@ export class ScriptedTrace implements Trace {
         sequences.set(operation.connection, sequence);
         return { ...operation, id: index + 1, sequence };
       });
+  }
+
+  uses(): IterableIterator<TraceUse> {
+    return this.operations();
   }
 
   operation(id: number): TraceOperation | undefined {

@@ -8,7 +8,15 @@ import { explained } from './explained.js';
 import { globMatcher } from './glob.js';
 import { inBatches, keyedIds } from './keyed-ids.js';
 import { isBeingWritten } from './lock.js';
-import { OPERATIONS, type OperationRow, RecordedOperation } from './recorded-operation.js';
+import {
+  CommandNames,
+  OPERATIONS,
+  type OperationRow,
+  RecordedOperation,
+  USES,
+  type UseRow,
+  useOf,
+} from './recorded-operation.js';
 import { PUSHES, type PushRow, RecordedPush } from './recorded-push.js';
 import { hasSqliteCode } from './sqlite-errors.js';
 import type {
@@ -20,11 +28,15 @@ import type {
   TraceOperation,
   TracePush,
   TraceSample,
+  TraceUse,
 } from './trace.js';
 
 export class SqliteTrace implements Trace {
   readonly path: string;
   readonly #database: Database.Database;
+  readonly #commands = new CommandNames(() =>
+    this.#database.prepare<[], [number, string]>('SELECT id, name FROM command').raw().all(),
+  );
 
   /** Takes the database over, and closes it with `close`. */
   constructor(path: string, database: Database.Database) {
@@ -61,7 +73,11 @@ export class SqliteTrace implements Trace {
     }
     const { where, values } = this.#guard(() => this.#conditions(filter));
     const sql = `${OPERATIONS} ${where === '' ? '' : `WHERE ${where}`} ORDER BY o.id`;
-    yield* this.#rows<OperationRow, TraceOperation>(sql, values, (row) => new RecordedOperation(row));
+    yield* this.#arrays<OperationRow, TraceOperation>(
+      sql,
+      values,
+      (row) => new RecordedOperation(row, this.#commands),
+    );
   }
 
   /** Their rows are fetched as they are asked for, in batches that grow, so that the first come at once. */
@@ -69,20 +85,28 @@ export class SqliteTrace implements Trace {
     const { where, values } = this.#guard(() => this.#conditions(filter));
     const sql = `${OPERATIONS} WHERE o.id IN (SELECT value FROM json_each(?)) ${where === '' ? '' : `AND ${where}`} ORDER BY o.id`;
     try {
-      const rows = this.#database.prepare<unknown[], OperationRow>(sql);
+      const rows = this.#database.prepare<unknown[], OperationRow>(sql).raw();
       const { key, afterId = 0, ids } = filter;
       const wanted = key === undefined ? (ids ?? []) : keyedIds(this.#database, this.#keyIds(key), afterId);
       for (const batch of inBatches(wanted))
-        for (const row of rows.all(JSON.stringify(batch), ...values)) yield new RecordedOperation(row);
+        for (const row of rows.all(JSON.stringify(batch), ...values))
+          yield new RecordedOperation(row, this.#commands);
     } catch (error) {
       throw explained(error, this.path);
     }
   }
 
+  *uses(): IterableIterator<TraceUse> {
+    yield* this.#arrays<UseRow, TraceUse>(USES, [], (row) => useOf(row, this.#commands));
+  }
+
   operation(id: number): TraceOperation | undefined {
     return this.#guard(() => {
-      const row = this.#database.prepare<[number], OperationRow>(`${OPERATIONS} WHERE o.id = ?`).get(id);
-      return row === undefined ? undefined : new RecordedOperation(row);
+      const row = this.#database
+        .prepare<[number], OperationRow>(`${OPERATIONS} WHERE o.id = ?`)
+        .raw()
+        .get(id);
+      return row === undefined ? undefined : new RecordedOperation(row, this.#commands);
     });
   }
 
@@ -193,13 +217,31 @@ export class SqliteTrace implements Trace {
     }
   }
 
-  *#rows<Row, Value>(
+  #rows<Row, Value>(
     sql: string,
     values: readonly unknown[],
     make: (row: Row) => Value,
   ): IterableIterator<Value> {
+    return this.#made(sql, values, make, false);
+  }
+
+  /** Of rows that are arrays. */
+  #arrays<Row, Value>(
+    sql: string,
+    values: readonly unknown[],
+    make: (row: Row) => Value,
+  ): IterableIterator<Value> {
+    return this.#made(sql, values, make, true);
+  }
+
+  *#made<Row, Value>(
+    sql: string,
+    values: readonly unknown[],
+    make: (row: Row) => Value,
+    asArrays: boolean,
+  ): IterableIterator<Value> {
     try {
-      const statement = this.#database.prepare<unknown[], Row>(sql);
+      const statement = this.#database.prepare<unknown[], Row>(sql).raw(asArrays);
       for (const row of statement.iterate(...values)) yield make(row);
     } catch (error) {
       throw explained(error, this.path);
@@ -234,6 +276,8 @@ export class SqliteTrace implements Trace {
         JSON.stringify(filter.commands),
       );
     if (filter.connection !== undefined) add('o.connection = ?', filter.connection);
+    if (filter.connections !== undefined)
+      add('o.connection IN (SELECT value FROM json_each(?))', JSON.stringify(filter.connections));
     if (filter.sinceUs !== undefined) add('o.requested_us >= ?', filter.sinceUs);
     if (filter.untilUs !== undefined) add('o.requested_us < ?', filter.untilUs);
     if (filter.afterId !== undefined) add('o.id > ?', filter.afterId);

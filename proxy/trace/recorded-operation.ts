@@ -1,30 +1,72 @@
 /** A row of `operation`, and what a reader is given of it: its bytes are decoded when somebody looks at them. */
 import { decodeRequest } from '../wire/decode-request.js';
 import { firstReply } from './first-reply.js';
-import type { Reply, ReplyKind, TraceOperation } from './trace.js';
+import type { Reply, ReplyKind, TraceOperation, TraceUse } from './trace.js';
 
-/** Rows of OperationRow, for a WHERE and an ORDER BY on `o`. */
-export const OPERATIONS = `SELECT o.id, o.connection, o.sequence, c.name AS command, o.requested_us AS requestedUs,
-  o.replied_us AS repliedUs, o.flushed_us AS flushedUs, o.owed, o.pipelined, o.transaction_id AS "transaction",
-  o.reply_kind AS replyKind, o.request, o.request_length AS requestLength, o.reply, o.reply_length AS replyLength
-  FROM operation o JOIN command c ON c.id = o.command`;
+/** Rows of OperationRow, for a WHERE and an ORDER BY on `o`. Arrays, and commands by number: a trace has millions of them. */
+export const OPERATIONS = `SELECT o.id, o.connection, o.sequence, o.command, o.requested_us, o.replied_us, o.flushed_us, o.owed,
+  o.pipelined, o.transaction_id, o.reply_kind, o.request, o.request_length, o.reply, o.reply_length FROM operation o`;
 
-export interface OperationRow {
-  readonly id: number;
-  readonly connection: number;
-  readonly sequence: number;
-  readonly command: string;
-  readonly requestedUs: number;
-  readonly repliedUs: number | null;
-  readonly flushedUs: number | null;
-  readonly owed: number;
-  readonly pipelined: number;
-  readonly transaction: number | null;
-  readonly replyKind: ReplyKind | 'none' | null;
-  readonly request: Buffer;
-  readonly requestLength: number;
-  readonly reply: Buffer | null;
-  readonly replyLength: number;
+export type OperationRow = readonly [
+  id: number,
+  connection: number,
+  sequence: number,
+  command: number,
+  requestedUs: number,
+  repliedUs: number | null,
+  flushedUs: number | null,
+  owed: number,
+  pipelined: number,
+  transaction: number | null,
+  replyKind: ReplyKind | 'none' | null,
+  request: Buffer,
+  requestLength: number,
+  reply: Buffer | null,
+  replyLength: number,
+];
+
+/** Rows of UseRow, all of them. */
+export const USES = `SELECT o.id, o.connection, o.command, o.requested_us, o.flushed_us, o.pipelined, o.transaction_id, o.reply_kind
+  FROM operation o ORDER BY o.id`;
+
+export type UseRow = readonly [
+  id: number,
+  connection: number,
+  command: number,
+  requestedUs: number,
+  flushedUs: number | null,
+  pipelined: number,
+  transaction: number | null,
+  replyKind: ReplyKind | 'none' | null,
+];
+
+export function useOf(row: UseRow, commands: CommandNames): TraceUse {
+  return {
+    id: row[0],
+    connection: row[1],
+    command: commands.of(row[2]),
+    requestedUs: row[3],
+    flushedUs: row[4],
+    pipelined: row[5] !== 0,
+    transaction: row[6],
+    replyKind: row[7],
+  };
+}
+
+/** The names of commands by their numbers in a trace. */
+export class CommandNames {
+  readonly #read: () => readonly (readonly [id: number, name: string])[];
+  #names: ReadonlyMap<number, string> = new Map();
+
+  /** `read` gives those that the trace has; asked again when one is not among them, as a trace that is being written gets more. */
+  constructor(read: () => readonly (readonly [id: number, name: string])[]) {
+    this.#read = read;
+  }
+
+  of(id: number): string {
+    if (!this.#names.has(id)) this.#names = new Map(this.#read());
+    return this.#names.get(id) ?? '';
+  }
 }
 
 export class RecordedOperation implements TraceOperation {
@@ -48,24 +90,25 @@ export class RecordedOperation implements TraceOperation {
   #args: readonly Buffer[] | null = null;
   #reply: Reply | null | undefined;
 
-  constructor(row: OperationRow) {
-    this.id = row.id;
-    this.connection = row.connection;
-    this.sequence = row.sequence;
-    this.command = row.command;
-    this.requestedUs = row.requestedUs;
-    this.repliedUs = row.repliedUs;
-    this.flushedUs = row.flushedUs;
-    this.owed = row.owed;
-    this.pipelined = row.pipelined !== 0;
-    this.transaction = row.transaction;
-    this.replyKind = row.replyKind;
-    this.requestLength = row.requestLength;
-    this.replyLength = row.replyLength;
-    this.requestCut = row.requestLength > row.request.length;
-    this.replyCut = row.replyLength > (row.reply?.length ?? 0);
-    this.#request = row.request;
-    this.#replyBytes = row.reply;
+  constructor(row: OperationRow, commands: CommandNames) {
+    const [request, reply] = [row[11], row[13]];
+    this.id = row[0];
+    this.connection = row[1];
+    this.sequence = row[2];
+    this.command = commands.of(row[3]);
+    this.requestedUs = row[4];
+    this.repliedUs = row[5];
+    this.flushedUs = row[6];
+    this.owed = row[7];
+    this.pipelined = row[8] !== 0;
+    this.transaction = row[9];
+    this.replyKind = row[10];
+    this.requestLength = row[12];
+    this.replyLength = row[14];
+    this.requestCut = this.requestLength > request.length;
+    this.replyCut = this.replyLength > (reply?.length ?? 0);
+    this.#request = request;
+    this.#replyBytes = reply;
   }
 
   get args(): readonly Buffer[] {

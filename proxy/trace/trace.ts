@@ -87,6 +87,12 @@ export interface TraceHole {
 /** The reason of the hole in place of the oldest facts, dropped whole (`--retain`): the trace begins where it ends. */
 export const RETENTION = 'retention';
 
+/** When one request of a connection was read and its reply handed over, and how it was sent; without what was said. */
+export type TraceUse = Pick<
+  TraceOperation,
+  'id' | 'connection' | 'command' | 'requestedUs' | 'flushedUs' | 'pipelined' | 'transaction' | 'replyKind'
+>;
+
 /** One field of INFO, as Redis said it at a moment. */
 export interface TraceSample {
   readonly atUs: number;
@@ -100,6 +106,8 @@ export interface OperationFilter {
   /** A glob as Redis' KEYS has it (`*`, `?`, `[a-z]`, `\`), matched against any key of the operation. */
   readonly key?: string;
   readonly connection?: number;
+  /** Any of these. */
+  readonly connections?: readonly number[];
   /** Requested at or after, microseconds since the start. */
   readonly sinceUs?: number;
   /** Requested before. */
@@ -125,6 +133,8 @@ export interface Trace {
   readonly endMarker: boolean;
   operations(filter?: OperationFilter): IterableIterator<TraceOperation>;
   operation(id: number): TraceOperation | undefined;
+  /** Every operation in the order of ids, without its bytes, which take the time. */
+  uses(): IterableIterator<TraceUse>;
   /** Of those after one id and up to another; all, without. */
   operationCount(afterId?: number, untilId?: number): number;
   /** Ids of the operations that touch one of these keys (by their whole names, which are text), ascending, from one id to before another. */
