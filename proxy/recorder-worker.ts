@@ -34,9 +34,9 @@ const SLICE_MS = 50;
 const INDEX_EVERY_MS = 200;
 /** How far the thread stands back in the kernel's queue: it gets a third of what the forwarding thread gets, and all that nobody else wants. */
 const NICENESS = 5;
-/** Of its time the forwarding thread waits for a core: from there on indexing takes a tenth of the time only, until that is over. */
+/** Of its time the forwarding thread waits for a core: from there on indexing takes a twentieth of the time only, until that is over. */
 const CROWDED = 0.05;
-const CROWDED_REST = 9;
+const CROWDED_REST = 19;
 /** Blocks stored in one transaction at most: the sooner their memory is back, the shorter paused traffic waits. */
 const STORE_BLOCKS = 8;
 
