@@ -7,19 +7,28 @@ module.exports = {
       name: 'proxy-alone',
       severity: 'error',
       from: { path: '^proxy/' },
-      to: { path: others('server', 'clients', 'analysis', 'demo', 'bench', 'accuracy') },
+      to: { path: others('server', 'clients', 'analysis', 'demo', 'bench', 'generate', 'accuracy') },
     },
     {
       name: 'server-alone',
       severity: 'error',
       from: { path: '^server/' },
-      to: { path: others('proxy', 'clients', 'analysis', 'demo', 'bench', 'accuracy') },
+      to: { path: others('proxy', 'clients', 'analysis', 'demo', 'bench', 'generate', 'accuracy') },
     },
     {
       name: 'clients-alone',
       severity: 'error',
       from: { path: '^clients/' },
-      to: { path: others('proxy', 'server', 'analysis', 'demo', 'bench', 'accuracy') },
+      to: { path: others('proxy', 'server', 'analysis', 'demo', 'bench', 'generate', 'accuracy') },
+    },
+    {
+      name: 'generate-judges-nothing',
+      severity: 'error',
+      from: { path: '^generate/', pathNot: '\\.test\\.ts$' },
+      to: {
+        path: others('server', 'clients', 'analysis', 'demo', 'bench', 'accuracy', 'e2e'),
+        pathNot: '^(server/layers/(commands|scripts)\\.ts$|clients/random\\.ts$)',
+      },
     },
     {
       name: 'accuracy-on-top',
@@ -44,7 +53,7 @@ module.exports = {
       severity: 'error',
       from: { path: '^analysis/', pathNot: '\\.test\\.ts$' },
       to: {
-        path: others('proxy', 'server', 'clients', 'demo', 'bench', 'accuracy', 'e2e'),
+        path: others('proxy', 'server', 'clients', 'demo', 'bench', 'generate', 'accuracy', 'e2e'),
         pathNot: '^(proxy/trace/|clients/gap-report\\.ts$|server/layers/message\\.ts$)',
       },
     },
@@ -52,7 +61,19 @@ module.exports = {
       name: 'terminal-at-the-bottom',
       severity: 'error',
       from: { path: '^terminal/' },
-      to: { path: others('proxy', 'server', 'clients', 'analysis', 'demo', 'bench', 'accuracy', 'e2e') },
+      to: {
+        path: others(
+          'proxy',
+          'server',
+          'clients',
+          'analysis',
+          'demo',
+          'bench',
+          'generate',
+          'accuracy',
+          'e2e',
+        ),
+      },
     },
     {
       name: 'wire-sans-io',

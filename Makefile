@@ -61,10 +61,10 @@ shell:
 build: setup ## compile into dist/
 	@scripts/build.sh
 
-bench: setup ## what recording costs: direct, HAProxy, a bare pipe and gaptrace in one run
+bench: setup ## what recording and analysis cost, into docs/benchmarks.md; most of an hour (only printed: FLAGS=--quick)
 	@scripts/debian-packages.sh bench
 	@scripts/build.sh --if-changed
-	@npm run --silent bench
+	@npm run --silent bench -- $(or $(FLAGS),--write docs/benchmarks.md)
 
 capacity: setup ## how many clients one server process carries (CLIENTS=1000 FLAGS='--receive reliable')
 	@scripts/debian-packages.sh demo

@@ -16,6 +16,7 @@ const program = createProgram(
 const REGISTER: Readonly<Record<string, () => Promise<void>>> = {
   proxy: async () => (await import('./proxy/command.js')).registerProxy(program),
   import: async () => (await import('./proxy/import/command.js')).registerImport(program),
+  generate: async () => (await import('./generate/command.js')).registerGenerate(program),
   server: async () => (await import('./server/command.js')).registerServer(program),
   query: async () => (await import('./analysis/commands/query.js')).registerQuery(program),
   'analyze-gap': async () => (await import('./analysis/commands/analyze-gap.js')).registerAnalyzeGap(program),

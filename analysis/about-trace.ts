@@ -1,12 +1,14 @@
 /** What a report says of the trace that it was made from. */
-import type { Trace } from '../proxy/trace/trace.js';
-import type { Evidence } from './evidence.js';
+import { RETENTION, type Trace } from '../proxy/trace/trace.js';
+import { beginOf, type Evidence } from './evidence.js';
 import { SeveralTraces } from './several-traces.js';
 
 export interface AboutTrace {
   readonly path: string;
   /** ISO date of the trace's first moment, from which all `…_us` count. */
   readonly started_at: string;
+  /** From when on it is whole: 0, or where the oldest was dropped (`--retain`), microseconds. */
+  readonly retained_from_us: number;
   /** How far it goes, microseconds. */
   readonly duration_us: number;
   readonly operations: number;
@@ -28,13 +30,16 @@ export interface AboutTrace {
 /** `operations`: how many it has, where that is known without counting. */
 export function aboutTrace(
   trace: Trace,
-  { holes }: Pick<Evidence, 'holes'>,
+  evidence: Pick<Evidence, 'holes'>,
   operations = trace.operationCount(),
 ): AboutTrace {
+  // That of what was dropped is told by where the trace begins.
+  const holes = evidence.holes.filter(({ reason }) => reason !== RETENTION);
   const redacted = holes.filter(({ reason }) => reason === 'redacted').length;
   return {
     path: trace.path,
     started_at: startOf(trace),
+    retained_from_us: beginOf(evidence.holes),
     duration_us: trace.watermarkUs,
     operations,
     holes: holes.length - redacted,

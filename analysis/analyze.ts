@@ -179,7 +179,8 @@ function everyGap({ log, following }: Extract<Question, { ask: 'gaps' }>, materi
   const asked = askedByGaps(log, trace.startedUnixUs);
   const [first] = asked;
   // Not one of the senders is known, and no report says when: this file and this trace have nothing to do with each other.
-  if (first && !following && asked.every((one) => !messages.knows(one.sender) && one.noticedUs === null))
+  const timeless = asked.every((one) => !messages.knows(one.sender) && one.noticedUs === null);
+  if (first && !following && timeless && material.evidence.beginUs === 0)
     throw unknownSender(first.sender, messages);
   const missed = new Set(asked.map(({ sender, count }) => JSON.stringify([sender, count])));
   const findings = asked.flatMap((one) => findingsOf(one, material, true));

@@ -16,6 +16,8 @@ export class ClientChannels {
   readonly #spokeAs: ReadonlyMap<string, ReadonlySet<string>>;
   /** Sender -> channel -> when it first spoke there, microseconds. */
   readonly #channels = new Map<string, Map<string, number>>();
+  /** Channel -> when anybody first spoke there. */
+  readonly #firstSpoke = new Map<string, number>();
   /** Sender and count -> recipients. */
   readonly #recipients = new Map<string, Set<string>>();
 
@@ -29,8 +31,10 @@ export class ClientChannels {
     const spoke = this.#channels.get(sender) ?? new Map<string, number>();
     this.#channels.set(sender, spoke);
     const atUs = enqueues[0]?.requestedUs;
-    if (channel !== null && atUs !== undefined)
+    if (channel !== null && atUs !== undefined) {
       spoke.set(channel, Math.min(atUs, spoke.get(channel) ?? atUs));
+      this.#firstSpoke.set(channel, Math.min(atUs, this.#firstSpoke.get(channel) ?? atUs));
+    }
     const key = JSON.stringify([sender, count]);
     const known = this.#recipients.get(key) ?? new Set<string>();
     this.#recipients.set(key, known);
@@ -58,9 +62,7 @@ export class ClientChannels {
 
   /** Had the consumer of a channel said something before a moment? */
   spokeBefore(channel: string, atUs: number): boolean {
-    return [...this.#channels.values()].some(
-      (spoke) => (spoke.get(channel) ?? Number.POSITIVE_INFINITY) < atUs,
-    );
+    return (this.#firstSpoke.get(channel) ?? Number.POSITIVE_INFINITY) < atUs;
   }
 }
 

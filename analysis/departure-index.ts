@@ -68,7 +68,7 @@ export class DepartureIndex {
       for (const name of new Set(removal.members?.map(nameOf))) append(this.#named, name, removal);
   }
 
-  /** What may have taken a message after an entry, in order, up to a moment. */
+  /** What may have taken a message after an entry, in order, up to a moment; of the polls without a known reply the first only. */
   after(entry: Entry, journey: Journey, untilUs: number): Departure[] {
     const found: Departure[] = [];
     for (const { possible } of this.#kinds(journey))
@@ -139,6 +139,7 @@ function kindOf(takings: readonly Taking[]): Kind {
   };
 }
 
+/** Of polls that may have taken it the first one: thousands may never have been answered, and the others say no more. */
 function takesKind(takes: readonly (Take & { readonly mark: Mark })[]): Kind {
   const possible = new FirstFitting(takes.toSorted(byBeginning), ({ byUs, fromUs, onlyWhatComesIn }) => [
     byUs,
@@ -147,8 +148,9 @@ function takesKind(takes: readonly (Take & { readonly mark: Mark })[]): Kind {
   return {
     *possible(entry) {
       const fits = (byUs = 0, fromUs = 0) => byUs > entry.fromUs && fromUs >= -entry.byUs;
-      for (const { mark, fromUs, byUs } of possible.all(fits))
-        yield { how: 'taken', mark, fromUs, byUs, certain: false };
+      const first = possible.first(fits);
+      if (first)
+        yield { how: 'taken', mark: first.mark, fromUs: first.fromUs, byUs: first.byUs, certain: false };
     },
     certain: () => undefined,
   };

@@ -9,15 +9,11 @@ import { absentFrom, type Material, named, rollCallOf } from './addressing.js';
 import { holeText } from './ending.js';
 import type { Evidence, Span } from './evidence.js';
 import { type Absent, foremost } from './group-absence.js';
+import type { Mark } from './journey.js';
 import type { JudgedJourney } from './judge.js';
-import {
-  type Absence,
-  type Asked,
-  holeInRequests,
-  type MessageIndex,
-  neighboursOf,
-  undecidedAbsence,
-} from './question.js';
+import { leftOutWithin } from './left-out-counts.js';
+import { countWhile } from './moment.js';
+import { type Absence, type Asked, holeInRequests, neighboursOf, undecidedAbsence } from './question.js';
 import type { RollCall } from './roll-calls.js';
 
 /** `never`: what is to be said where the group was not empty. */
@@ -31,7 +27,7 @@ export function sentToNobody(asked: Asked, never: Absence, material: Material): 
   if (!call) return withoutEmptyCall([...groups], span, never, evidence);
   const empty = `${named(call)}, after the sender's count ${before}${after === undefined ? '' : ` and before ${after}`}`;
   const unfollowed = after === undefined ? asked.count - (before ?? asked.count) : 0;
-  const others = unfollowed + missingWithin(span, index) + announcements(call.group, span, evidence);
+  const others = unfollowed + leftOutWithin(span, index) + announcements(call.group, span, evidence);
   if (calls.length < others) {
     const because = `${never.because}; it may have been sent to an empty group (${empty}), but ${calls.length === 1 ? 'one such roll call is' : `${calls.length} such roll calls are`} too few for all that may have been sent then`;
     // Beyond the sender's last count nothing says that it was sent at all.
@@ -91,29 +87,25 @@ function reasonsOf({ reports }: Asked, call: RollCall, { clients, evidence }: Ma
   });
 }
 
-/** Counts that senders left out within a span: between two of their messages, both of which do not lie before it or after it. */
-function missingWithin({ fromUs, toUs }: Span, index: MessageIndex<JudgedJourney>): number {
-  let missing = 0;
-  for (const sender of index.senders()) {
-    const sent = index
-      .counts(sender)
-      .map((count) => ({ count, atUs: index.find(sender, count)[0]?.journey.enqueues[0]?.requestedUs ?? 0 }));
-    for (const [i, { count, atUs }] of sent.entries()) {
-      const next = sent[i + 1];
-      if (next && next.atUs >= fromUs && atUs <= toUs) missing += next.count - count - 1;
-    }
+const ANNOUNCING = new WeakMap<Evidence, ReadonlySet<string>>();
+
+/** Groups to which messages without a count were sent. */
+function announcing(evidence: Evidence): ReadonlySet<string> {
+  let groups = ANNOUNCING.get(evidence);
+  if (!groups) {
+    const uncounted = evidence.journeys.journeys.filter(({ payload }) => payload.count === null);
+    groups = new Set(uncounted.flatMap(({ payload }) => evidence.groupOf(payload.recipients) ?? []));
+    ANNOUNCING.set(evidence, groups);
   }
-  return missing;
+  return groups;
 }
 
 /** How many messages without a count may have been sent to the group: none where none ever was. */
 function announcements(group: string, { fromUs, toUs }: Span, evidence: Evidence): number {
-  const announces = evidence.journeys.journeys.some(
-    ({ payload }) => payload.count === null && evidence.groupOf(payload.recipients) === group,
-  );
   const history = evidence.rollCalls.group(group);
-  if (!announces || !history) return 0;
-  return [...history.joins, ...history.leaves].filter(
-    ({ mark }) => mark.requestedUs >= fromUs && mark.requestedUs <= toUs,
-  ).length;
+  if (!history || !announcing(evidence).has(group)) return 0;
+  const within = (changes: readonly { readonly mark: Mark }[]): number =>
+    countWhile(changes, ({ mark }) => mark.requestedUs <= toUs) -
+    countWhile(changes, ({ mark }) => mark.requestedUs < fromUs);
+  return within(history.joins) + within(history.leaves);
 }

@@ -2,7 +2,13 @@
  * What the judges may look at: the journeys, the connections with their closes, the holes, and the beat of single
  * connections, read from the trace when asked for. Holds no judgement but one: who was still there.
  */
-import type { Trace, TraceConnection, TraceHole, TraceOperation } from '../proxy/trace/trace.js';
+import {
+  RETENTION,
+  type Trace,
+  type TraceConnection,
+  type TraceHole,
+  type TraceOperation,
+} from '../proxy/trace/trace.js';
 import { append } from './append.js';
 import { type ConnectionUse, connectionUses } from './connection-uses.js';
 import { Departures } from './departures.js';
@@ -52,6 +58,8 @@ export class Evidence {
   readonly departures: Departures;
   /** Wall clock of time 0, microseconds since 1970. */
   readonly startedUnixUs: number;
+  /** Before this moment the trace knows nothing any more: 0, or where it was cut to be kept small. Of several: of the last one. */
+  readonly beginUs: number;
   /** The last moment that the trace knows of. */
   readonly endUs: number;
   /** What the recorder added each way, microseconds. */
@@ -78,6 +86,7 @@ export class Evidence {
     this.#presence = new Presence(this.journeys);
     this.#hidden = new HiddenByHoles(this.holes, trace, this.journeys.connectionsOf);
     this.startedUnixUs = trace.startedUnixUs;
+    this.beginUs = beginOf(this.holes);
     this.endUs = trace.watermarkUs;
     this.models = new QueueModels(this.journeys.queues, this.connections, this.endUs);
     this.fullQueues = new FullQueues(this.journeys.queues, this.models, (queue, span) =>
@@ -235,4 +244,9 @@ function receiveOf(operation: TraceOperation, lostPops: ReadonlySet<number>): Be
     default:
       return null;
   }
+}
+
+/** Where a trace begins, when what was older has been dropped (--retain); 0: at its start. */
+export function beginOf(holes: readonly TraceHole[]): number {
+  return Math.max(0, ...holes.filter(({ reason }) => reason === RETENTION).map(({ toUs }) => toUs ?? 0));
 }

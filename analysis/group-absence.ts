@@ -5,6 +5,7 @@
  * One reason is innocent: a channel that joined later, of which nothing is known before (it neither spoke nor was it just joining), came
  * too late for this message, and no one owes it what was sent before.
  */
+import { append } from './append.js';
 import { type Citation, cite } from './causes/cause.js';
 import type { GroupHistory, Join, RollCall } from './roll-calls.js';
 
@@ -30,7 +31,7 @@ export function whyAbsent(
   group: GroupHistory,
   spokeBefore: boolean,
 ): Absent {
-  const joins = group.joins.filter((join) => join.channel === channel);
+  const joins = joinsOf(group).get(channel) ?? [];
   const before = joins.findLast(({ mark }) => (mark.repliedUs ?? mark.requestedUs) <= call.mark.requestedUs);
   if (before) return removed(before, call, group);
   const [join] = joins;
@@ -51,6 +52,20 @@ export function whyAbsent(
       cites: [cite('join', join.mark)],
     };
   return { reason: 'late', because: `${joined}, after that`, cites: [cite('join', join.mark)] };
+}
+
+const JOINS = new WeakMap<GroupHistory, ReadonlyMap<string, readonly Join[]>>();
+
+/** By channel: a group is asked about once for each of those who missed something. */
+function joinsOf(group: GroupHistory): ReadonlyMap<string, readonly Join[]> {
+  let joins = JOINS.get(group);
+  if (!joins) {
+    const byChannel = new Map<string, Join[]>();
+    for (const join of group.joins) append(byChannel, join.channel, join);
+    joins = byChannel;
+    JOINS.set(group, joins);
+  }
+  return joins;
 }
 
 /** It had joined before: what took it out again? */

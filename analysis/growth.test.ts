@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { analyze } from './analyze.js';
 import { CutTrace, verdicts } from './testing/cut-trace.js';
 import { GROUP, integer, memberOf, PROCESS, QUEUE, ScriptedTrace } from './testing/scripted-trace.js';
 
@@ -53,4 +54,39 @@ test('a queue that nobody reads, trimmed by each send', () => {
   }
   trace.watermarkUs = 4001 * EACH_MS * 1000;
   expect(verdicts(trace).size).toBe(4001);
+});
+
+test('polls that nobody answered, and messages that nobody received', () => {
+  const trace = new ScriptedTrace();
+  trace.join(1, 1, ANNA);
+  trace.receive(2, 2, memberOf('first', 0, [ANNA]));
+  for (let i = 1; i <= 6000; i++) {
+    const at = i * EACH_MS;
+    trace.connect(at, 2 + i);
+    trace.poll(at + 1, 2 + i, null, { noReply: true });
+    trace.disconnect(at + 2, 2 + i, 'redis', 'reset');
+    trace.groupSend(at + 4, 1, memberOf('s', i, [ANNA]));
+  }
+  trace.watermarkUs = 6001 * EACH_MS * 1000;
+  expect(verdicts(trace).size).toBe(6001);
+});
+
+test('a file of gaps, one for each second count', () => {
+  const gaps = 5000;
+  const trace = healthy(0);
+  for (let i = 1; i <= gaps; i++) {
+    const member = memberOf('s', 2 * i, [ANNA]);
+    trace.rollCall(i * EACH_MS - 2, 1, [ANNA]);
+    trace.groupSend(i * EACH_MS, 1, member);
+    trace.receive(i * EACH_MS + 3, 2, member);
+    trace.rollCall(i * EACH_MS + 14, 1, []);
+  }
+  trace.watermarkUs = (gaps + 1) * EACH_MS * 1000;
+  const reports = Array.from({ length: gaps - 1 }, (_, i) => ({
+    ...{ client: 'bert', room: 'room_a', sender: 's' },
+    ...{ expected: 2 * i + 3, received: 2 * i + 4, missing: [2 * i + 3], at: null },
+  }));
+  const log = { gaps: reports, received: [], sent: [], spokeAs: new Map() };
+  const { summary } = analyze(trace, { ask: 'gaps', log });
+  expect(summary.indeterminate).toBe(gaps - 1);
 });

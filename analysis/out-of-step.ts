@@ -11,6 +11,7 @@
  * Source: redis-py#2624, #2665, channels_redis#348; examples/desync.
  */
 
+import { FirstFitting } from './first-fitting.js';
 import { countWhile } from './moment.js';
 
 /** One request of a connection, as far as this question needs it. In order of sequence. */
@@ -129,8 +130,15 @@ export function inStepUs(beats: readonly Beat[], operationId: number): number {
 
 /** The episode that an operation of this connection falls into. */
 export function episodeOf(episodes: readonly Episode[], operationId: number): Episode | undefined {
-  return episodes.find((e) => operationId >= e.firstId && (e.endId === null || operationId < e.endId));
+  let known = EPISODES.get(episodes);
+  if (!known) {
+    known = new FirstFitting(episodes, ({ firstId, endId }) => [-firstId, endId ?? Number.POSITIVE_INFINITY]);
+    EPISODES.set(episodes, known);
+  }
+  return known.first((first = 0, end = 0) => operationId >= -first && operationId < end);
 }
+
+const EPISODES = new WeakMap<readonly Episode[], FirstFitting<Episode>>();
 
 /** The pop that begins the first whole receive cycle in step; null where there is none. */
 export function firstMatchingCycle(beats: readonly Beat[]): number | null {

@@ -19,6 +19,17 @@ test('holes cut at random into random journeys: no verdict turns wrong, each sta
   );
 });
 
+test('the oldest part dropped: no verdict turns wrong', () => {
+  const begun = fc.record({ journeys: randomJourneys, part: fc.double({ min: 0, max: 1, noNaN: true }) });
+  fc.assert(
+    fc.property(begun, ({ journeys: { trace }, part }) => {
+      const toUs = Math.round(trace.watermarkUs * part);
+      expect(turnedWrong(trace, [{ fromUs: 0, toUs, connection: null, direction: null }])).toEqual([]);
+    }),
+    { numRuns: 100 },
+  );
+});
+
 test('random journeys come to many ends: the property above is not about nothing', () => {
   const ends = new Set(
     fc.sample(randomJourneys, { numRuns: 60, seed: 1 }).flatMap(({ trace }) => [...verdicts(trace).values()]),

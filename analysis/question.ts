@@ -9,7 +9,7 @@ import type { Citation } from './causes/cause.js';
 import { holeText } from './ending.js';
 import type { Evidence, Span } from './evidence.js';
 import type { Judgement } from './judgement.js';
-import { seconds } from './moment.js';
+import { countWhile, seconds } from './moment.js';
 
 export { seconds } from './moment.js';
 
@@ -30,6 +30,8 @@ export interface Asked {
 /** Judgements by sender and count: how a message of a client is found in the trace. */
 export class MessageIndex<Judged extends Judgement = Judgement> {
   readonly #bySender = new Map<string, Map<number, Judged[]>>();
+  /** Ascending, worked out when first asked for. */
+  readonly #counts = new Map<string, readonly number[]>();
 
   constructor(judgements: readonly Judged[]) {
     for (const judgement of judgements) {
@@ -59,8 +61,13 @@ export class MessageIndex<Judged extends Judgement = Judgement> {
   }
 
   /** The sender's counts in the trace, ascending. */
-  counts(sender: string): number[] {
-    return [...(this.#bySender.get(sender)?.keys() ?? [])].sort((a, b) => a - b);
+  counts(sender: string): readonly number[] {
+    let counts = this.#counts.get(sender);
+    if (!counts) {
+      counts = [...(this.#bySender.get(sender)?.keys() ?? [])].sort((a, b) => a - b);
+      this.#counts.set(sender, counts);
+    }
+    return counts;
   }
 }
 
@@ -113,11 +120,14 @@ export function absenceOf(asked: Asked, index: MessageIndex, evidence: Evidence)
   const { sender } = asked;
   const uncovered = uncoveredTime(asked, evidence);
   if (uncovered) return undecidedAbsence(`the trace does not cover it: ${uncovered}`);
-  if (!index.knows(sender)) throw unknownSender(sender, index);
+  if (!index.knows(sender)) {
+    if (evidence.beginUs === 0) throw unknownSender(sender, index);
+    return undecidedAbsence(`${beginning(evidence)}, and has no message of sender ${sender} since then`);
+  }
   const { before, after, span } = neighboursOf(asked, index, evidence);
   if (before === undefined)
     return undecidedAbsence(
-      `the first message of this sender in the trace has count ${index.counts(sender)[0]}: this one may have been sent before the trace began`,
+      `the first message of this sender in the trace has count ${index.counts(sender)[0]}: this one may have been sent before the trace began${evidence.beginUs > 0 ? ` (${beginning(evidence)})` : ''}`,
     );
   const hole = holeInRequests(span, evidence);
   if (hole) return undecidedAbsence(`no operation carries it, but ${holeText(hole)}`);
@@ -131,8 +141,8 @@ export function absenceOf(asked: Asked, index: MessageIndex, evidence: Evidence)
 /** The sender's nearest counts in the trace, and the time between them, in which this one was sent. */
 export function neighboursOf({ sender, count }: Asked, index: MessageIndex, evidence: Evidence) {
   const counts = index.counts(sender);
-  const before = counts.findLast((known) => known < count);
-  const after = counts.find((known) => known > count);
+  const before = counts[countWhile(counts, (known) => known < count) - 1];
+  const after = counts[countWhile(counts, (known) => known <= count)];
   const span: Span = {
     fromUs: before === undefined ? 0 : sentUs(index, sender, before),
     toUs: after === undefined ? evidence.endUs : sentUs(index, sender, after),
@@ -156,9 +166,23 @@ export function holeInRequests(span: Span, evidence: Evidence): TraceHole | unde
  * when. `graceUs`: what clocks and a client that notices late are allowed.
  */
 export function uncoveredTime({ noticedUs }: Asked, evidence: Evidence, graceUs = 0): string | null {
-  if (noticedUs === null || (noticedUs >= -graceUs && noticedUs <= evidence.endUs + graceUs)) return null;
-  const date = (us: number): string => new Date((evidence.startedUnixUs + us) / 1000).toISOString();
-  return `a client noticed it at ${date(noticedUs)}, the trace goes from ${date(0)} to ${date(evidence.endUs)}`;
+  const { beginUs, endUs } = evidence;
+  if (noticedUs === null || (noticedUs >= beginUs - graceUs && noticedUs <= endUs + graceUs)) return null;
+  const goes =
+    beginUs > 0
+      ? beginning(evidence)
+      : `the trace goes from ${dateOf(0, evidence)} to ${dateOf(endUs, evidence)}`;
+  return `a client noticed it at ${dateOf(noticedUs, evidence)}, ${goes}`;
+}
+
+/** Of a trace whose oldest facts were dropped. */
+function beginning(evidence: Evidence): string {
+  const { beginUs } = evidence;
+  return `the trace begins at ${dateOf(beginUs, evidence)} (${seconds(beginUs)}), what was older has been dropped (--retain)`;
+}
+
+function dateOf(us: number, { startedUnixUs }: Evidence): string {
+  return new Date((startedUnixUs + us) / 1000).toISOString();
 }
 
 export function unknownSender(sender: string, index: MessageIndex): GaptraceError {

@@ -35,6 +35,9 @@ class Reader {
   /** By when the steps of receiving up to each have ended. */
   readonly #endedUs: readonly number[];
   readonly #patienceUs: number;
+  /** By how many steps of receiving had begun: a queue that nobody polls is asked about for each of its messages. */
+  readonly #stalls = new Map<number, Stall | null>();
+  #gone: Gone | null | undefined;
 
   constructor(queue: QueueHistory, connections: ReadonlyMap<number, TraceConnection>, endUs: number) {
     this.#queue = queue;
@@ -59,9 +62,19 @@ class Reader {
   stallAt(us: number): Stall | null {
     const { receives } = this.#queue;
     const before = countWhile(receives, ({ requestedUs }) => requestedUs <= us);
-    const last = receives[before - 1];
     const fromUs = this.#endedUs[before - 1];
-    if (!last || fromUs === undefined || fromUs > us) return null;
+    if (fromUs === undefined || fromUs > us) return null;
+    let stall = this.#stalls.get(before);
+    if (stall === undefined) {
+      stall = this.#stallAfter(before, fromUs);
+      this.#stalls.set(before, stall);
+    }
+    return stall;
+  }
+
+  #stallAfter(before: number, fromUs: number): Stall | null {
+    const { receives } = this.#queue;
+    const last = receives[before - 1] as Mark;
     const toUs = receives[before]?.requestedUs ?? this.#endUs;
     if (toUs - fromUs <= this.#patienceUs) return null;
     const open = this.#connections.find(
@@ -71,7 +84,21 @@ class Reader {
     return open ? { fromUs, toUs, last, open: open.id } : null;
   }
 
+  /** Is no poll known that was outstanding, or had ended not long before, whoever lives? */
+  silentAt(us: number): boolean {
+    const { receives } = this.#queue;
+    const before = countWhile(receives, ({ requestedUs }) => requestedUs <= us);
+    const fromUs = this.#endedUs[before - 1];
+    if (fromUs === undefined) return true;
+    return (receives[before]?.requestedUs ?? this.#endUs) - fromUs > this.#patienceUs;
+  }
+
   gone(): Gone | null {
+    if (this.#gone === undefined) this.#gone = this.#whenGone();
+    return this.#gone;
+  }
+
+  #whenGone(): Gone | null {
     if (this.#connections.length === 0) return null;
     let sinceUs = 0;
     for (const { closedUs, closedBy } of this.#connections) {
@@ -98,6 +125,11 @@ export class Readers {
   /** The stall that a moment falls into; null where the queue was polled, or its process cannot be seen to live. */
   stallAt(queue: QueueHistory, us: number): Stall | null {
     return this.#of(queue).stallAt(us);
+  }
+
+  /** Is none of its polls known around that moment? Where a hole may hide some, so may it hide a stall. */
+  silentAt(queue: QueueHistory, us: number): boolean {
+    return this.#of(queue).silentAt(us);
   }
 
   /** Null where it lives, as far as can be told. */

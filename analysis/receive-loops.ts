@@ -58,7 +58,12 @@ export class ReceiveLoops {
 
   #named(connection: number): number {
     let name = connection;
-    for (let next = this.#sameAs.get(name); next !== undefined; next = this.#sameAs.get(name)) name = next;
+    for (let next = this.#sameAs.get(name); next !== undefined; next = this.#sameAs.get(name)) {
+      // Half the way for whoever asks next: a process may have had thousands of connections.
+      const beyond = this.#sameAs.get(next);
+      if (beyond !== undefined) this.#sameAs.set(name, beyond);
+      name = next;
+    }
     return name;
   }
 }

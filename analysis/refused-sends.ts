@@ -11,7 +11,7 @@
  * `send` nor group_send goes on.
  */
 import { overCapacity } from './causes/over-capacity.js';
-import { receiverStalled, silence } from './causes/receiver-stalled.js';
+import { perhapsStalled, receiverStalled, silence } from './causes/receiver-stalled.js';
 import { rejected } from './causes/rejected.js';
 import type { Evidence } from './evidence.js';
 import type { Enqueue, Mark, QueueHistory } from './journey.js';
@@ -165,6 +165,8 @@ function verdictOn(
     );
   if (held < limit.full) return undecided('what its capacity is, the trace does not say');
   const stall = evidence.readers.stallAt(queue, count.requestedUs);
+  const unseen = stall ? null : perhapsStalled(queue, count.requestedUs, evidence);
+  if (unseen) return { ...undecided(unseen), alternatives: [overCapacity.id, receiverStalled.id] };
   const root = stall ? receiverStalled : overCapacity;
   return {
     ...{ verdict: root.verdict, cause: root.id, alternatives: [] },

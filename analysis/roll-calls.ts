@@ -9,7 +9,9 @@
  * (ZREMRANGEBYSCORE, which takes all that joined up to a time) and the end of the whole key, which nothing shows but its EXPIRE.
  */
 import type { Trace, TraceOperation } from '../proxy/trace/trace.js';
+import { append } from './append.js';
 import { type Journey, type Mark, markOf } from './journey.js';
+import { countWhile, firstSince } from './moment.js';
 import { nameOf, stepOf } from './profiles/channel-layer.js';
 import { EVERYTHING, type Scope } from './scope.js';
 
@@ -52,6 +54,10 @@ export class RollCalls {
 
   /** When a group_send was enqueued, by the channels that it was for. */
   readonly #sends = new Map<string, number[]>();
+  /** All that were answered, in the order of requests; and by the channels that they named. Worked out when first asked for. */
+  #inOrder: readonly RollCall[] | undefined;
+  #byChannels: ReadonlyMap<string, readonly Answered[]> | undefined;
+  readonly #empty = new Map<string, readonly RollCall[]>();
 
   constructor(trace: Pick<Trace, 'operations'>, journeys: readonly Journey[], scope: Scope = EVERYTHING) {
     for (const operation of trace.operations({ commands: COMMANDS })) {
@@ -60,11 +66,8 @@ export class RollCalls {
       if (operation.transaction !== null) continue; // the layer asks and changes groups outside of one
       this.#add(nameOf(key), operation);
     }
-    for (const { channels, atUs } of sendsOf(journeys).values()) {
-      const sends = this.#sends.get(keyOf(channels));
-      if (sends) sends.push(atUs);
-      else this.#sends.set(keyOf(channels), [atUs]);
-    }
+    for (const { channels, atUs } of sendsOf(journeys).values()) append(this.#sends, keyOf(channels), atUs);
+    for (const sends of this.#sends.values()) sends.sort((a, b) => a - b);
   }
 
   group(name: string): GroupHistory | undefined {
@@ -77,23 +80,29 @@ export class RollCalls {
    */
   of(enqueue: Mark, channels: ReadonlySet<string>): RollCall | null {
     const key = keyOf(channels);
-    const calls = this.#before(enqueue, (named) => named.size === channels.size && keyOf(named) === key);
-    const sends = this.#sends.get(key)?.filter((atUs) => atUs <= enqueue.requestedUs) ?? [];
-    return calls.length < sends.length ? null : latest(calls);
+    const { calls, last } = this.#answeredBefore(enqueue, key);
+    const sends = this.#sends.get(key) ?? [];
+    return calls < countWhile(sends, (atUs) => atUs <= enqueue.requestedUs) ? null : last;
   }
 
   /** The last roll call that was answered before an enqueue and whose channels fit. */
   before(enqueue: Mark, fits: (channels: ReadonlySet<string>) => boolean): RollCall | null {
-    return latest(this.#before(enqueue, fits));
+    this.#inOrder ??= this.answered().sort((a, b) => a.mark.requestedUs - b.mark.requestedUs);
+    let at = countWhile(this.#inOrder, ({ mark }) => mark.requestedUs <= enqueue.requestedUs);
+    while (--at >= 0) {
+      const call = this.#inOrder[at] as RollCall;
+      if ((call.mark.repliedUs ?? Number.POSITIVE_INFINITY) <= enqueue.requestedUs && fits(call.channels))
+        return call;
+    }
+    return null;
   }
 
-  #before(enqueue: Mark, fits: (channels: ReadonlySet<string>) => boolean): RollCall[] {
-    return [...this.#groups.values()].flatMap(({ calls }) =>
-      calls.filter(
-        ({ mark, channels }) =>
-          mark.repliedUs !== null && mark.repliedUs <= enqueue.requestedUs && fits(channels),
-      ),
-    );
+  /** How many roll calls that named just these channels were answered before an enqueue, and the last one asked of them. */
+  #answeredBefore(enqueue: Mark, key: string): { readonly calls: number; readonly last: RollCall | null } {
+    this.#byChannels ??= answeredByChannels(this.answered());
+    const answered = this.#byChannels.get(key) ?? [];
+    const calls = countWhile(answered, ({ atUs }) => atUs <= enqueue.requestedUs);
+    return { calls, last: answered[calls - 1]?.last ?? null };
   }
 
   /** Every roll call whose reply is known. */
@@ -108,17 +117,21 @@ export class RollCalls {
 
   /** Was a group called within a span without an answer in the trace? */
   openIn(group: string, fromUs: number, toUs: number): Mark | undefined {
-    return this.#groups
-      .get(group)
-      ?.openCalls.find(({ requestedUs }) => requestedUs >= fromUs && requestedUs <= toUs);
+    const calls = this.#groups.get(group)?.openCalls ?? [];
+    const first = calls[firstSince(calls, fromUs)];
+    return first && first.requestedUs <= toUs ? first : undefined;
   }
 
   /** Roll calls of a group that found nobody, asked and answered within a span. */
   empty(group: string, fromUs: number, toUs: number): RollCall[] {
-    return (this.#groups.get(group)?.calls ?? []).filter(
-      ({ channels, mark }) =>
-        channels.size === 0 && mark.requestedUs >= fromUs && (mark.repliedUs as number) <= toUs,
-    );
+    let empty = this.#empty.get(group);
+    if (!empty) {
+      empty = this.#groups.get(group)?.calls.filter(({ channels }) => channels.size === 0) ?? [];
+      this.#empty.set(group, empty);
+    }
+    const from = countWhile(empty, ({ mark }) => mark.requestedUs < fromUs);
+    const until = countWhile(empty, ({ mark }) => mark.requestedUs <= toUs);
+    return empty.slice(from, until).filter(({ mark }) => (mark.repliedUs as number) <= toUs);
   }
 
   #add(name: string, operation: TraceOperation): void {
@@ -154,11 +167,26 @@ export class RollCalls {
   }
 }
 
-function latest(calls: readonly RollCall[]): RollCall | null {
-  return calls.reduce<RollCall | null>(
-    (last, call) => (last && last.mark.requestedUs > call.mark.requestedUs ? last : call),
-    null,
-  );
+/** An answer to a roll call, and the one that was asked last of those answered up to then. */
+interface Answered {
+  readonly atUs: number;
+  readonly last: RollCall;
+}
+
+/** By the channels that were named, in the order of the answers. */
+function answeredByChannels(calls: readonly RollCall[]): ReadonlyMap<string, readonly Answered[]> {
+  const byChannels = new Map<string, Answered[]>();
+  const repliedUs = ({ mark }: RollCall): number => mark.repliedUs ?? Number.POSITIVE_INFINITY;
+  const asked = calls.toSorted((a, b) => a.mark.requestedUs - b.mark.requestedUs);
+  const order = new Map(asked.map((call, at) => [call, at]));
+  const later = (a: RollCall, b: RollCall): RollCall =>
+    (order.get(a) as number) > (order.get(b) as number) ? a : b;
+  for (const call of calls.toSorted((a, b) => repliedUs(a) - repliedUs(b))) {
+    const key = keyOf(call.channels);
+    const before = byChannels.get(key)?.at(-1)?.last;
+    append(byChannels, key, { atUs: repliedUs(call), last: before ? later(before, call) : call });
+  }
+  return byChannels;
 }
 
 /** Each group_send (one operation, maybe to several queues) with all that it was for. */

@@ -11,7 +11,7 @@ export interface Machine {
   readonly kernel: string;
   /** Over the minute before the run: 0 on a machine with nothing else to do. */
   readonly loadBefore: number;
-  readonly versions: Readonly<Record<'gaptrace' | 'node' | 'redis' | 'haproxy', string>>;
+  readonly versions: Readonly<Record<'gaptrace' | 'node' | 'redis' | 'haproxy' | 'nutcracker', string>>;
 }
 
 export async function describeMachine(): Promise<Machine> {
@@ -27,13 +27,15 @@ export async function describeMachine(): Promise<Machine> {
       node: process.versions.node,
       redis: await versionOf('redis-server', '--version'),
       haproxy: await versionOf('haproxy', '-v'),
+      nutcracker: await versionOf('nutcracker', '-V'),
     },
   };
 }
 
 async function versionOf(program: string, flag: string): Promise<string> {
   try {
-    return parseVersion((await promisify(execFile)(program, [flag])).stdout);
+    const { stdout, stderr } = await promisify(execFile)(program, [flag]);
+    return parseVersion(stdout + stderr);
   } catch {
     throw new Error(`${program} cannot be run: \`make bench\` installs what is missing`);
   }

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../demo/redis.js';
 import { ServerProcess } from './server-process.js';
 
 export interface RunningPeer {
@@ -57,6 +58,39 @@ listen redis
 `;
 }
 
+/**
+ * twemproxy: it reads the requests of all clients and sends them on over one connection, as Redis clusters were once made of.
+ * It proxies only what it can route by one key.
+ */
+export const NUTCRACKER: Peer = {
+  name: 'nutcracker',
+  async start(redisPort, directory) {
+    const statsPort = await freePort();
+    const server = await ServerProcess.start({
+      name: 'nutcracker',
+      command: 'nutcracker',
+      args: (port) => {
+        const configuration = join(directory, `nutcracker-${port}.yml`);
+        writeFileSync(configuration, nutcrackerConfiguration(port, redisPort));
+        return [...['-c', configuration, '-v', '0'], ...['-a', '127.0.0.1', '-s', String(statsPort)]];
+      },
+    });
+    return { port: server.port, server, trace: null };
+  },
+};
+
+function nutcrackerConfiguration(listenPort: number, redisPort: number): string {
+  return `
+bench:
+  listen: 127.0.0.1:${listenPort}
+  redis: true
+  preconnect: true
+  backlog: 1024
+  servers:
+    - 127.0.0.1:${redisPort}:1
+`;
+}
+
 export const BARE_PIPE: Peer = {
   name: 'bare pipe',
   async start(redisPort) {
@@ -72,21 +106,42 @@ export const BARE_PIPE: Peer = {
 
 export const GAPTRACE: Peer = {
   name: 'gaptrace',
+  start: (redisPort, directory) => startGaptrace(redisPort, directory),
+};
+
+/** With further flags of `gaptrace proxy`. */
+export async function startGaptrace(
+  redisPort: number,
+  directory: string,
+  flags: readonly string[] = [],
+): Promise<{ readonly port: number; readonly server: ServerProcess; readonly trace: string }> {
+  const script = fileURLToPath(new URL('../cli.js', import.meta.url));
+  const trace = join(await mkdtemp(join(directory, 'trace-')), 't.db');
+  const upstream = `redis://127.0.0.1:${redisPort}`;
+  const server = await ServerProcess.start({
+    name: 'gaptrace',
+    command: process.execPath,
+    args: (port) => [
+      ...[script, 'proxy', '--listen', `127.0.0.1:${port}`],
+      ...['--upstream', upstream, '--trace', trace, ...flags],
+    ],
+  });
+  return { port: server.port, server, trace };
+}
+
+/** The other way to see all that Redis is asked: the load goes straight to Redis, and a client writes its MONITOR to a file. */
+export const MONITOR: Peer = {
+  name: 'MONITOR',
   async start(redisPort, directory) {
-    const script = fileURLToPath(new URL('../cli.js', import.meta.url));
-    const trace = join(await mkdtemp(join(directory, 'trace-')), 't.db');
-    const upstream = `redis://127.0.0.1:${redisPort}`;
+    const script = fileURLToPath(new URL('monitor-to-file.js', import.meta.url));
     const server = await ServerProcess.start({
-      name: 'gaptrace',
+      name: 'MONITOR to a file',
       command: process.execPath,
-      args: (port) => [
-        ...[script, 'proxy', '--listen', `127.0.0.1:${port}`],
-        ...['--upstream', upstream, '--trace', trace],
-      ],
+      args: (port) => [script, String(port), String(redisPort), join(directory, 'monitor.log')],
     });
-    return { port: server.port, server, trace };
+    return { port: redisPort, server, trace: null };
   },
 };
 
 /** In the order of the tables. */
-export const PEERS: readonly Peer[] = [DIRECT, HAPROXY, BARE_PIPE, GAPTRACE];
+export const PEERS: readonly Peer[] = [DIRECT, HAPROXY, NUTCRACKER, BARE_PIPE, GAPTRACE, MONITOR];

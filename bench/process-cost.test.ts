@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import { parseCpuSeconds, parsePeakRss, readProcessCost } from './process-cost.js';
+import {
+  parseCpuSeconds,
+  parsePeakRss,
+  parseRss,
+  readPeakRss,
+  readProcessCost,
+  readRss,
+} from './process-cost.js';
 
 test('user and system time of a /proc/PID/stat, whatever the name of the program', () => {
   const stat = (name: string): string =>
@@ -12,6 +19,12 @@ test('user and system time of a /proc/PID/stat, whatever the name of the program
 test('the peak of resident memory of a /proc/PID/status', () => {
   expect(parsePeakRss('VmPeak:\t  900 kB\nVmHWM:\t   54321 kB\nVmRSS:\t  100 kB\n')).toBe(54321 * 1024);
   expect(() => parsePeakRss('VmRSS:\t  100 kB\n')).toThrow('no VmHWM');
+  expect(parseRss('VmHWM:\t   54321 kB\nVmRSS:\t  100 kB\n')).toBe(100 * 1024);
+});
+
+test('resident memory now is no more than its peak', () => {
+  expect(readRss(process.pid)).toBeGreaterThan(1024 * 1024);
+  expect(readRss(process.pid)).toBeLessThanOrEqual(readPeakRss(process.pid) ?? 0);
 });
 
 test('this process has cost something, and its main thread no more than all of it', () => {
@@ -22,4 +35,5 @@ test('this process has cost something, and its main thread no more than all of i
 
 test('a process that is not there', () => {
   expect(readProcessCost(2 ** 30)).toBeNull();
+  expect(readRss(2 ** 30)).toBeNull();
 });

@@ -29,6 +29,24 @@ export function readProcessCost(pid: number): ProcessCost | null {
   }
 }
 
+/** Null when the process has ended. */
+export function readPeakRss(pid: number): number | null {
+  return readStatus(pid, parsePeakRss);
+}
+
+/** Resident memory at this moment, in bytes; null when the process has ended. */
+export function readRss(pid: number): number | null {
+  return readStatus(pid, parseRss);
+}
+
+function readStatus(pid: number, parse: (status: string) => number): number | null {
+  try {
+    return parse(readFileSync(`/proc/${pid}/status`, 'latin1'));
+  } catch {
+    return null;
+  }
+}
+
 /** User and system time of a line of /proc/PID/stat, fields 14 and 15 (proc(5)). */
 export function parseCpuSeconds(stat: string): number {
   // Field 2 is the program's name in parentheses, and may hold blanks and parentheses itself.
@@ -40,7 +58,16 @@ export function parseCpuSeconds(stat: string): number {
 
 /** VmHWM of a /proc/PID/status, in bytes. */
 export function parsePeakRss(status: string): number {
-  const match = /^VmHWM:\s+(\d+) kB$/m.exec(status);
-  if (match === null) throw new Error('no VmHWM in /proc/PID/status');
-  return Number(match[1]) * 1024;
+  return kilobytes(status, 'VmHWM') * 1024;
+}
+
+/** VmRSS of a /proc/PID/status, in bytes. */
+export function parseRss(status: string): number {
+  return kilobytes(status, 'VmRSS') * 1024;
+}
+
+function kilobytes(status: string, field: string): number {
+  const match = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status);
+  if (match === null) throw new Error(`no ${field} in /proc/PID/status`);
+  return Number(match[1]);
 }

@@ -1,46 +1,56 @@
-/** The load: redis-benchmark of redis-tools, and what its `--csv` says. */
+/** The load: redis-benchmark of redis-tools, and what it prints. Its latencies come in steps of 8 us. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import type { LoadFigures } from './load.js';
 
-/** One row of `redis-benchmark --csv`. Latencies are from the first byte of a pipeline's requests to its last reply. */
-export interface LoadFigures {
-  readonly requestsPerSecond: number;
-  readonly averageMs: number;
-  readonly minMs: number;
-  readonly p50Ms: number;
-  readonly p95Ms: number;
-  readonly p99Ms: number;
-  readonly maxMs: number;
-}
-
-/** `args` say what to do: one test, its number of requests, connections and pipelining. */
-export async function runRedisBenchmark(port: number, args: readonly string[]): Promise<LoadFigures> {
-  const all = ['-h', '127.0.0.1', '-p', String(port), '--csv', ...args];
-  const { stdout } = await promisify(execFile)('redis-benchmark', all);
+/** `args` say what to do: one test, its connections and pipelining. */
+export async function runRedisBenchmark(
+  port: number,
+  requests: number,
+  args: readonly string[],
+): Promise<LoadFigures> {
+  const all = ['-h', '127.0.0.1', '-p', String(port), '-n', String(requests), '--precision', '3', ...args];
+  const { stdout } = await promisify(execFile)('redis-benchmark', all, { maxBuffer: 64 * 2 ** 20 });
   return parseRedisBenchmark(stdout);
 }
 
-const COLUMNS = {
-  requestsPerSecond: 'rps',
-  averageMs: 'avg_latency_ms',
-  minMs: 'min_latency_ms',
-  p50Ms: 'p50_latency_ms',
-  p95Ms: 'p95_latency_ms',
-  p99Ms: 'p99_latency_ms',
-  maxMs: 'max_latency_ms',
-} as const satisfies Record<keyof LoadFigures, string>;
+/** Its report on one test (not `--csv`, which leaves p99.9 out). Throws on anything else, such as two tests. */
+export function parseRedisBenchmark(text: string): LoadFigures {
+  const find = (what: string, pattern: RegExp): readonly number[] => {
+    const found = [...text.matchAll(pattern)];
+    const numbers = found[0]?.slice(1).map(Number) ?? [];
+    if (found.length !== 1 || numbers.some(Number.isNaN))
+      throw new Error(`redis-benchmark was to print ${what} of one test; it printed:\n${text}`);
+    return numbers;
+  };
+  const [operations = 0, seconds = 0] = find(
+    'the time',
+    /^ +(\d+) requests completed in ([\d.]+) seconds$/gm,
+  );
+  const [requestsPerSecond = 0] = find(
+    'the throughput',
+    /^ +throughput summary: ([\d.]+) requests per second$/gm,
+  );
+  const [averageMs = 0, , p50Ms = 0, , p99Ms = 0, maxMs = 0] = find(
+    'the latencies',
+    /^ +avg +min +p50 +p95 +p99 +max *\n +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) *$/gm,
+  );
+  return {
+    requestsPerSecond,
+    operations,
+    seconds: Math.max(seconds, operations / requestsPerSecond),
+    averageMs,
+    p50Ms,
+    p99Ms,
+    p999Ms: firstAbove(text, 99.9),
+    maxMs,
+  };
+}
 
-/** The one row below the head line; columns are found by name. Throws on anything else, such as two tests. */
-export function parseRedisBenchmark(csv: string): LoadFigures {
-  const lines = csv.split('\n').filter((line) => line.startsWith('"'));
-  const [head, row] = lines.map((line) => line.split(',').map((field) => field.replaceAll('"', '').trim()));
-  if (head === undefined || row === undefined || lines.length !== 2)
-    throw new Error(`redis-benchmark was to print the result of one test; it printed:\n${csv}`);
-  const figures = Object.entries(COLUMNS).map(([name, column]) => {
-    const at = head.indexOf(column);
-    const value = Number(row[at] || Number.NaN);
-    if (Number.isNaN(value)) throw new Error(`redis-benchmark printed no ${column}:\n${csv}`);
-    return [name, value] as const;
-  });
-  return Object.fromEntries(figures) as Record<keyof LoadFigures, number>;
+/** From its `Latency by percentile distribution`, whose steps get finer: the first one that is this high, or above. */
+function firstAbove(text: string, percent: number): number {
+  const distribution = /^Latency by percentile distribution:\n((?:.+\n)+)/m.exec(text)?.[1] ?? '';
+  for (const [, share, ms] of distribution.matchAll(/^([\d.]+)% <= ([\d.]+) milliseconds/gm))
+    if (Number(share) >= percent) return Number(ms);
+  throw new Error(`redis-benchmark printed no latency at ${percent} %:\n${text}`);
 }

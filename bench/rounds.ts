@@ -6,9 +6,11 @@
  */
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LoadFigures } from './load.js';
 import type { Peer, RunningPeer } from './peers.js';
 import type { ProcessCost } from './process-cost.js';
-import { type LoadFigures, runRedisBenchmark } from './redis-benchmark.js';
+import type { ServerProcess } from './server-process.js';
 import { operationsIndexed, readTraceFacts, type TraceFacts } from './trace-facts.js';
 import type { Workload } from './workloads.js';
 
@@ -30,37 +32,51 @@ export interface Measurement {
   /** From 1. */
   readonly round: number;
   readonly workload: string;
+  readonly unit: Workload['unit'];
+  readonly judged: boolean;
   readonly peer: string;
   readonly load: LoadFigures;
   /** Null where there is no process in between. */
   readonly cost: PeerCost | null;
+  /** CPU time of Redis for a million operations, warm-up and, where it is monitored, the end of that included. */
+  readonly redisCpuSecondsAMillion: number;
   /** Null where nothing is recorded. */
   readonly recording: RecordingFigures | null;
 }
+
+type Figures = Pick<Measurement, 'load' | 'cost' | 'redisCpuSecondsAMillion' | 'recording'>;
 
 export interface Plan {
   readonly peers: readonly Peer[];
   readonly workloads: readonly Workload[];
   readonly rounds: number;
+  /** Of the workloads that no target is about. */
+  readonly unjudgedRounds: number;
   /** Requests of a workload whose share is 1. */
   readonly requests: number;
-  readonly redisPort: number;
+  readonly redis: ServerProcess;
   readonly directory: string;
   /** Called before each measurement. */
   readonly begins: (round: number, workload: string, peer: string) => void;
 }
 
 const WARM_UP_SHARE = 0.2;
+/** Nothing was indexed for so long. */
+const STANDS_STILL_MS = 2_000;
 
 export async function runRounds(plan: Plan): Promise<readonly Measurement[]> {
   const measurements: Measurement[] = [];
-  for (let round = 1; round <= plan.rounds; round++)
-    for (const workload of plan.workloads)
+  for (let round = 1; round <= Math.max(plan.rounds, plan.unjudgedRounds); round++)
+    for (const workload of plan.workloads) {
+      if (round > (workload.judged ? plan.rounds : plan.unjudgedRounds)) continue;
       for (const peer of rotated(plan.peers, round - 1)) {
+        if (workload.impossible[peer.name] !== undefined) continue;
         plan.begins(round, workload.name, peer.name);
         const figures = await measure(peer, workload, plan);
-        measurements.push({ round, workload: workload.name, peer: peer.name, ...figures });
+        const { name, unit, judged } = workload;
+        measurements.push({ round, workload: name, unit, judged, peer: peer.name, ...figures });
       }
+    }
   return measurements;
 }
 
@@ -73,22 +89,39 @@ export function rotated<T>(list: readonly T[], by: number): readonly T[] {
 async function measure(
   peer: Peer,
   workload: Workload,
-  { requests, redisPort, directory }: Plan,
-): Promise<Pick<Measurement, 'load' | 'cost' | 'recording'>> {
+  { requests, redis, directory }: Plan,
+): Promise<Figures> {
   const measured = Math.max(1, Math.round(requests * workload.share));
   const warmUp = Math.max(1, Math.round(measured * WARM_UP_SHARE));
-  const running = await peer.start(redisPort, directory);
+  const running = await peer.start(redis.port, directory);
+  const redisStarted = redis.cost().cpuSeconds;
   const started = running.server?.cost() ?? null;
-  await runRedisBenchmark(running.port, [...workload.args, '-n', String(warmUp)]);
-  const load = await runRedisBenchmark(running.port, [...workload.args, '-n', String(measured)]);
-  return { load, ...(await finish(running, started, measured + warmUp)) };
+  const warmed = await workload.run(running.port, warmUp);
+  if (running.trace !== null) await untilIndexed(running.trace, warmed.operations);
+  const load = await workload.run(running.port, measured);
+  const operations = warmed.operations + load.operations;
+  const figures = await finish(running, started, operations);
+  const redisCpuSecondsAMillion = (redis.cost().cpuSeconds - redisStarted) / (operations / 1e6);
+  return { load, redisCpuSecondsAMillion, ...figures };
+}
+
+/** What the load leaves to be indexed is then its own. Where bytes were not recorded it never gets there, and so it ends when it stands still. */
+async function untilIndexed(trace: string, operations: number): Promise<void> {
+  let indexed = operationsIndexed(trace);
+  let movedMs = performance.now();
+  while (indexed < operations && performance.now() - movedMs < STANDS_STILL_MS) {
+    await sleep(20);
+    const now = operationsIndexed(trace);
+    if (now !== indexed) movedMs = performance.now();
+    indexed = now;
+  }
 }
 
 async function finish(
   { server, trace }: RunningPeer,
   started: ProcessCost | null,
   operations: number,
-): Promise<Pick<Measurement, 'cost' | 'recording'>> {
+): Promise<Pick<Figures, 'cost' | 'recording'>> {
   if (server === null || started === null) return { cost: null, recording: null };
   const indexed = trace === null ? 0 : operationsIndexed(trace);
   const { seconds, cost } = await server.stop();

@@ -68,9 +68,13 @@ export class ServerProcess {
     });
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** What it has cost up to now. */
   cost(): ProcessCost {
-    const cost = readProcessCost(this.#child.pid ?? 0);
+    const cost = readProcessCost(this.pid);
     if (cost === null) throw new Error(`${this.#name} has ended early. It printed:\n${this.#output}`);
     return cost;
   }
@@ -81,7 +85,7 @@ export class ServerProcess {
     const fromMs = performance.now();
     this.#child.kill('SIGTERM');
     while (this.#endedAtMs === null) {
-      cost = readProcessCost(this.#child.pid ?? 0) ?? cost;
+      cost = readProcessCost(this.pid) ?? cost;
       await Promise.race([this.#ended, sleep(BETWEEN_LOOKS_MS)]);
     }
     // Who has no handler is ended by the signal itself, and HAProxy says so with the status of a shell.

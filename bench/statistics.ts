@@ -26,8 +26,11 @@ export function ratioOf(values: readonly number[], others: readonly number[]): S
   return spreadOf(values.map((value, round) => value / (others[round] ?? Number.NaN)));
 }
 
-/** Between two values, in proportion (type 7, as in R and NumPy). */
-function quantile(values: readonly number[], share: number): number {
+/**
+ * The value below which this share (0..1) of the values lies; between two values, in proportion (type 7, as in R and NumPy).
+ * Throws RangeError on no values at all.
+ */
+export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   const position = (sorted.length - 1) * share;
   const below = sorted[Math.floor(position)];

@@ -4,17 +4,19 @@
  */
 import { existsSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import { parseDuration } from '../terminal/duration.js';
+import { formatDuration, parseDuration } from '../terminal/duration.js';
 import type { GaptraceError } from '../terminal/errors.js';
 import { createLog, type Log } from '../terminal/log.js';
 import { argument } from '../terminal/program.js';
 import { formatSize, parseSize } from '../terminal/size.js';
 import { VERSION } from '../terminal/version.js';
+import type { Traffic } from './backpressure.js';
 import type { Latency } from './latency.js';
 import { Listener, parseListen } from './listener.js';
 import { Observer } from './observer.js';
 import { Recorder, type RecordingSummary } from './recorder.js';
 import { moveAside } from './trace/move-aside.js';
+import type { Retain } from './trace/retention.js';
 import { Upstream } from './upstream.js';
 
 interface ProxyFlags {
@@ -26,6 +28,10 @@ interface ProxyFlags {
   readonly jitter: number;
   /** Bytes. */
   readonly memoryLimit: number;
+  readonly onOverload: 'drop' | 'pause';
+  readonly retain?: Retain;
+  /** Bytes a second. */
+  readonly slowDisk?: number;
 }
 
 const RECORDING_FAILED_STATUS = 1;
@@ -61,13 +67,25 @@ export function registerProxy(program: Command): void {
     )
     .option('--jitter <time>', 'vary that delay by up to so much, both ways: 1ms', argument(parseDuration), 0)
     .addOption(
-      new Option(
-        '--memory-limit <size>',
-        'what may wait to be stored; beyond it bytes are not recorded, and counted',
-      )
+      new Option('--memory-limit <size>', 'what may wait to be stored, before --on-overload takes effect')
         .argParser(argument(parseMemoryLimit))
         .default(64 * 1024 * 1024, '64MB'),
     )
+    .addOption(
+      new Option(
+        '--on-overload <what>',
+        'when that is used up: drop does not record what passes, and counts it; pause makes clients and Redis wait',
+      )
+        .choices(['drop', 'pause'])
+        .default('drop'),
+    )
+    .option(
+      '--retain <size or time>',
+      'drop the oldest, so that the trace does not outgrow this (at least 1MB or 1s): 2GB, 24h; give it twice for both (default: everything is kept)',
+      parseRetain,
+    )
+    // For benchmarks: stores no faster than so many bytes a second, as a disk would that is slower than the traffic.
+    .addOption(new Option('--slow-disk <size>').argParser(argument(parseSize)).hideHelp())
     .addHelpText(
       'after',
       `
@@ -107,6 +125,7 @@ async function runProxy(flags: ProxyFlags): Promise<void> {
   // A bug of ours must not take the traffic down with it: it is logged, and the exit status remembers it.
   const broken = onceThrown(log);
   process.on('uncaughtException', (error) => broken.report(error));
+  recorder.control(pausing(listener, log));
   listener.accept({
     upstream,
     recording: recorder,
@@ -140,12 +159,17 @@ async function startRecorder(
   return Recorder.create({
     path: flags.trace,
     memoryLimitBytes: flags.memoryLimit,
+    onOverload: flags.onOverload,
+    retain: flags.retain,
+    faults: flags.slowDisk === undefined ? {} : { storeBytesPerSecond: flags.slowDisk },
     meta: {
       gaptrace_version: VERSION,
       upstream: upstream.describe(),
       listen: listener.address,
       latency_us: String(flags.latency),
       jitter_us: String(flags.jitter),
+      on_overload: flags.onOverload,
+      ...(flags.retain === undefined ? {} : { retain: describeRetain(flags.retain) }),
       node_version: process.version,
       started: new Date().toISOString(),
     },
@@ -154,25 +178,68 @@ async function startRecorder(
 
 /** The last line: operations recorded, bytes not recorded, holes; or that there is no telling. */
 export function describeRecording(summary: RecordingSummary, trace: string, failure?: GaptraceError): string {
-  const { operations, bytesNotRecorded, holes, completed } = summary;
+  const { operations, bytesNotRecorded, holes, pauses, completed } = summary;
+  const paused =
+    pauses.count === 0
+      ? ''
+      : `, traffic paused: ${pauses.count} times, ${formatDuration(pauses.totalUs)} in all`;
   if (completed)
-    return `gaptrace: operations recorded: ${operations}, bytes not recorded: ${bytesNotRecorded}, holes: ${holes} (${trace})`;
+    return `gaptrace: operations recorded: ${operations}, bytes not recorded: ${bytesNotRecorded}, holes: ${holes}${paused} (${trace})`;
   return (
     `gaptrace: RECORDING FAILED: ${failure?.message ?? 'the trace could not be finished'}; ` +
-    `bytes not recorded since then: ${bytesNotRecorded}; what came before is in ${trace}, which has no end marker`
+    `bytes not recorded since then: ${bytesNotRecorded}${paused}; what came before is in ${trace}, which has no end marker`
   );
+}
+
+/** Pauses all traffic. Said once: how often it was, the last line says. */
+function pausing(listener: Listener, log: Log): Traffic {
+  let said = false;
+  return {
+    pause() {
+      listener.pause();
+      if (!said)
+        log.warn(
+          'the disk of the trace is slower than the traffic, which is paused meanwhile (--on-overload)',
+        );
+      said = true;
+    },
+    resume: () => listener.resume(),
+  };
 }
 
 function latencyOf({ latency, jitter }: ProxyFlags): Latency | undefined {
   return latency === 0 && jitter === 0 ? undefined : { latencyUs: latency, jitterUs: jitter };
 }
 
-const SMALLEST_MEMORY = 1024 * 1024;
+/** Of the memory limit and of a trace. */
+const SMALLEST_SIZE = 1024 * 1024;
 
 function parseMemoryLimit(text: string): number {
-  const bytes = parseSize(text);
-  if (bytes < SMALLEST_MEMORY) throw new RangeError(`at least ${formatSize(SMALLEST_MEMORY)}`);
+  return atLeast(parseSize(text), SMALLEST_SIZE);
+}
+
+function atLeast(bytes: number, smallest: number): number {
+  if (bytes < smallest) throw new RangeError(`at least ${formatSize(smallest)}`);
   return bytes;
+}
+
+const SHORTEST_RETAINED_US = 1_000_000;
+
+/** `2GB` or `24h`, beside what was given before. A size is told from a time by its `B`. */
+function parseRetain(text: string, before: Retain = {}): Retain {
+  return argument((given: string) => {
+    if (/b$/i.test(given.trim())) return { ...before, bytes: atLeast(parseSize(given), SMALLEST_SIZE) };
+    const us = parseDuration(given);
+    if (us < SHORTEST_RETAINED_US) throw new RangeError(`at least ${formatDuration(SHORTEST_RETAINED_US)}`);
+    return { ...before, us };
+  })(text);
+}
+
+function describeRetain({ bytes, us }: Retain): string {
+  return [
+    ...(bytes === undefined ? [] : [formatSize(bytes).replace(' ', '')]),
+    ...(us === undefined ? [] : [formatDuration(us)]),
+  ].join(' ');
 }
 
 /** The stack of the first bug goes into the log: the same one may come back with every chunk. */

@@ -97,6 +97,7 @@ export class IndexedConnection implements ConversationSink {
     const pushes = conversation.pendingPushes();
     for (const push of pushes)
       if (!this.#pushRows.has(push)) this.#pushRows.set(push, this.#writer.push(this.#number, push));
+    conversation.release();
     this.#writeBytes();
     const saved: SavedConnection = {
       conversation: conversation.save(),

@@ -78,6 +78,7 @@ export class Indexer {
     return this.#watermarkUs;
   }
 
+  /** The record's block is kept, and must stay as it is, until `save`. */
   record(record: TapeRecord): void {
     if (record.atUs > this.#watermarkUs) this.#watermarkUs = record.atUs;
     if (record.type === RecordType.note) {
@@ -101,7 +102,7 @@ export class Indexer {
     this.#writer.hole(null, { ...hole, id: this.#numbers.holes });
   }
 
-  /** To be called before each commit. */
+  /** To be called before each commit. Lets go of the blocks. */
   save(): void {
     for (const connection of this.#touched) connection.save();
     this.#touched.clear();
@@ -112,6 +113,7 @@ export class Indexer {
     };
     this.#writer.saveState(NUMBERING, serialize(numbering));
     this.#writer.meta('watermark_us', String(this.#watermarkUs));
+    this.#writer.flush();
   }
 
   /** Nothing more will be recorded: the numbering need not be kept. */

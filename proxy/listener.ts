@@ -40,6 +40,8 @@ export class Listener {
   #early: Socket[] | null = [];
   #options: ListenerOptions | null = null;
   #connections = 0;
+  /** Nothing is read, on no connection. */
+  #paused = false;
   /** What was last logged about reaching Redis. */
   #upstreamState: string | null = null;
   #closedByRedis = 0;
@@ -93,6 +95,21 @@ export class Listener {
     for (const client of early) this.#open(client);
   }
 
+  /** Reads nothing more from any client, nor from Redis, until `resume`. Clients can connect meanwhile. */
+  pause(): void {
+    this.#paused = true;
+    for (const tunnel of this.#tunnels) tunnel.hold();
+  }
+
+  /** Goes on. Not always with the same connection first: it may not last until the turn of the last one. */
+  resume(): void {
+    this.#paused = false;
+    const tunnels = [...this.#tunnels];
+    const first = Math.floor(Math.random() * tunnels.length);
+    for (const tunnel of tunnels.slice(first)) tunnel.release();
+    for (const tunnel of tunnels.slice(0, first)) tunnel.release();
+  }
+
   /** Accepts no more, closes what is open and resolves when all of it is closed and recorded. */
   async stop(): Promise<void> {
     this.#server.close();
@@ -128,6 +145,7 @@ export class Listener {
       latency,
     });
     this.#tunnels.add(tunnel);
+    if (this.#paused) tunnel.hold();
   }
 
   #connected({ log, upstream }: ListenerOptions): void {

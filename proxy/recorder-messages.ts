@@ -2,6 +2,7 @@
  * What the forwarding thread and the recorder's worker say to each other. Blocks go over by transfer (no copy) and
  * their memory comes back the same way once they are stored.
  */
+import type { Retain } from './trace/retention.js';
 
 /** `workerData` of the recorder's worker. */
 export interface WorkerStart {
@@ -10,11 +11,15 @@ export interface WorkerStart {
   readonly startedUnixUs: number;
   /** Bytes kept of each request and each reply. Undefined: the Conversation's default. */
   readonly keepBytes: number | undefined;
+  /** Undefined: everything is kept. */
+  readonly retain: Retain | undefined;
   readonly faults: WorkerFaults;
 }
 
-/** Tests only: what a real disk and a real worker cannot be made to do on demand. */
+/** For tests and benchmarks: what a real disk and a real worker cannot be made to do on demand. */
 export interface WorkerFaults {
+  /** Bytes stored in a second at most: a disk slower than the traffic. `gaptrace proxy` has it as `--slow-disk`, which --help hides. */
+  readonly storeBytesPerSecond?: number;
   /** Milliseconds to sleep before storing each batch: a disk that is too slow. */
   readonly storeDelayMs?: number;
   /** `PRAGMA max_page_count`: a disk that fills up. */

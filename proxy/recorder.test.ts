@@ -59,6 +59,7 @@ describe('Recorder', () => {
       operations: 1,
       bytesNotRecorded: 0,
       holes: 0,
+      pauses: { count: 0, totalUs: 0 },
       completed: true,
     });
     const trace = openTrace(path);

@@ -4,7 +4,8 @@
  * (recorder-worker.ts) when it is full or 20 ms after its first record, and comes back empty once it is stored.
  *
  * Three promises:
- * - Forwarding never waits. When the worker falls behind by more than the memory limit, bytes are dropped.
+ * - Forwarding never waits. When the worker falls behind by more than the memory limit, bytes are dropped; unless the user would
+ *   rather have traffic paused (backpressure.ts).
  * - What is dropped adds up. Each connection's dropped bytes are counted by direction, and a `dropped` record takes
  *   their place on the tape: before anything else of that connection, and as soon as there is room.
  * - Openings, closes and notes are never dropped: they are small and have a reserve of their own. A worker so stuck that
@@ -14,6 +15,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Worker } from 'node:worker_threads';
 import { type GaptraceError, messageOf } from '../terminal/errors.js';
+import { Backpressure, type Pauses, type Traffic } from './backpressure.js';
 import type { FromWorker, ToWorker, WorkerFaults, WorkerStart } from './recorder-messages.js';
 import { recordingFailed, startWorker, workerDied } from './recorder-thread.js';
 import {
@@ -26,6 +28,7 @@ import {
   type OpenedBody,
   RecordType,
 } from './tape.js';
+import type { Retain } from './trace/retention.js';
 
 export interface RecorderOptions {
   /** The trace to create. It must not exist. */
@@ -40,7 +43,13 @@ export interface RecorderOptions {
   readonly memoryLimitBytes?: number;
   /** Size of a block. Default 256 KiB. */
   readonly blockBytes?: number;
-  /** Tests only. */
+  /** When that memory is used up: drop bytes (the default), or pause the traffic given to `control`. */
+  readonly onOverload?: 'drop' | 'pause';
+  /** How long traffic may be paused with nothing stored before the recorder counts as stuck. Default 10 s. */
+  readonly patienceMs?: number;
+  /** What of the past is kept. Default: everything. */
+  readonly retain?: Retain | undefined;
+  /** For tests and benchmarks. */
   readonly faults?: WorkerFaults;
 }
 
@@ -50,6 +59,7 @@ export interface RecordingSummary {
   /** Bytes that passed and are not in the trace: dropped, withheld, or after a failure. */
   readonly bytesNotRecorded: number;
   readonly holes: number;
+  readonly pauses: Pauses;
   /** Is everything stored and indexed, with an end marker? */
   readonly completed: boolean;
 }
@@ -64,6 +74,8 @@ const BEHIND_BLOCKS = 4;
 const RESERVE_BLOCKS = 16;
 /** How often an idle recorder says that it is still there: it bounds the hole that a killed one leaves. */
 const HEARTBEAT_MS = 1000;
+/** A recorder that stores nothing for so long while traffic waits for it is stuck. */
+const PATIENCE_MS = 10_000;
 /** Empty blocks kept for reuse. */
 const POOL_BLOCKS = 8;
 /** A chunk is not split to fill less room than this at the end of a block. */
@@ -89,6 +101,7 @@ export class Recorder {
   readonly #failureCallbacks: ((error: GaptraceError) => void)[] = [];
   readonly #flushedBody = Buffer.alloc(8);
   readonly #heartbeat: NodeJS.Timeout;
+  readonly #backpressure: Backpressure | null;
 
   #state: 'recording' | 'failed' = 'recording';
   #failure: GaptraceError | null = null;
@@ -117,6 +130,7 @@ export class Recorder {
       meta: options.meta,
       startedUnixUs: options.startedUnixUs ?? Math.round((performance.timeOrigin + startedMs) * 1000),
       keepBytes: options.keepBytes,
+      retain: options.retain,
       faults: options.faults ?? {},
     };
     return new Recorder(await startWorker(start), options, startedMs);
@@ -130,6 +144,7 @@ export class Recorder {
       Math.floor((options.memoryLimitBytes ?? MEMORY_LIMIT_BYTES) / this.#blockBytes),
     );
     this.#startedMs = startedMs;
+    this.#backpressure = options.onOverload === 'pause' ? this.#pauseTraffic(options) : null;
     this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
     this.#heartbeat.unref();
     worker.on('message', (message: FromWorker) => this.#heard(message));
@@ -156,6 +171,11 @@ export class Recorder {
     const failure = this.#failure;
     if (failure === null) this.#failureCallbacks.push(callback);
     else queueMicrotask(() => callback(failure));
+  }
+
+  /** With `onOverload: 'pause'`: what to pause when memory is nearly used up. Resumed for good where recording fails. */
+  control(traffic: Traffic): void {
+    this.#backpressure?.control(traffic);
   }
 
   /** A client's connection was accepted. Connections are numbered from 1, in order, by the caller. */
@@ -227,7 +247,45 @@ export class Recorder {
   }
 
   #failedSummary(): RecordingSummary {
-    return { operations: 0, bytesNotRecorded: this.#bytesDropped, holes: 0, completed: false };
+    return {
+      operations: 0,
+      bytesNotRecorded: this.#bytesDropped,
+      holes: 0,
+      pauses: this.#pauses(),
+      completed: false,
+    };
+  }
+
+  // --- overload ------------------------------------------------------------------------------------------------
+
+  #pauseTraffic({ patienceMs }: RecorderOptions): Backpressure {
+    return new Backpressure({
+      blockBytes: this.#blockBytes,
+      maxBlocks: this.#maxBlocks,
+      patienceMs: patienceMs ?? PATIENCE_MS,
+      stuck: () => this.#stuck(),
+    });
+  }
+
+  #pauses(): Pauses {
+    return this.#backpressure?.pauses ?? { count: 0, totalUs: 0 };
+  }
+
+  /** Traffic goes on. The trace says how long it had to wait: clients may have lost patience. */
+  #notePauses(): void {
+    const { count, totalUs } = this.#pauses();
+    const values = { overload_pauses: String(count), overload_paused_us: String(totalUs) };
+    this.note(this.nowUs(), { note: 'meta', values });
+  }
+
+  #stuck(): void {
+    const waiting = Math.round((this.#withWorker * this.#blockBytes) / 1024 / 1024);
+    this.#fail(
+      recordingFailed(
+        'GAPTRACE_RECORDER_STUCK',
+        `the recorder is stuck: ${waiting} MiB wait to be stored. Is the disk of the trace hanging?`,
+      ),
+    );
   }
 
   // --- writing on the tape -------------------------------------------------------------------------------------
@@ -299,13 +357,7 @@ export class Recorder {
       this.#handOver();
       this.#reserve = this.#withWorker >= this.#maxBlocks;
       if (this.#withWorker >= this.#maxBlocks + RESERVE_BLOCKS) {
-        const waiting = Math.round((this.#withWorker * this.#blockBytes) / 1024 / 1024);
-        this.#fail(
-          recordingFailed(
-            'GAPTRACE_RECORDER_STUCK',
-            `the recorder is stuck: ${waiting} MiB wait to be stored. Is the disk of the trace hanging?`,
-          ),
-        );
+        this.#stuck();
         return;
       }
       this.#block = this.#emptyBlock();
@@ -320,6 +372,7 @@ export class Recorder {
     this.#handOver();
     this.#block = this.#emptyBlock();
     this.#reserve = false;
+    this.#backpressure?.filled(this.#withWorker, this.nowUs());
     return true;
   }
 
@@ -399,6 +452,7 @@ export class Recorder {
         operations: message.operations,
         bytesNotRecorded: this.#bytesDropped + message.bytesWithheld,
         holes: message.holes,
+        pauses: this.#pauses(),
         completed: true,
       });
     }
@@ -408,6 +462,7 @@ export class Recorder {
     this.#withWorker -= buffers.length;
     for (const buffer of buffers) if (this.#pool.length < POOL_BLOCKS) this.#pool.push(buffer);
     if (this.#owed.size > 0) this.#settleOwed();
+    if (this.#backpressure?.stored(this.#withWorker, this.nowUs())) this.#notePauses();
     this.#handOverIfDue();
     for (const waiter of this.#roomWaiters.splice(0)) waiter();
   }
@@ -423,6 +478,7 @@ export class Recorder {
     this.#pool.length = 0;
     this.#owed.clear();
     void this.#worker.terminate();
+    this.#backpressure?.end(this.nowUs());
     for (const callback of this.#failureCallbacks.splice(0)) callback(error);
     for (const waiter of this.#roomWaiters.splice(0)) waiter();
     this.#settleClose?.(this.#failedSummary());

@@ -6,6 +6,8 @@
  *   client --- data ---> #readClient ---> redis        a full socket pauses the other one (backpressure)
  *   client <--- data --- #readRedis <---- redis
  *
+ * `hold` stops reading on both sides, `release` goes on: for a recorder that has no memory left, where the user wants that.
+ *
  * How the sides close is evidence, so it is passed on as faithfully as sockets allow:
  *
  * - FIN of the client: Redis gets a FIN and is read until it closes. What it still answers to a client that is
@@ -88,6 +90,9 @@ export class Tunnel {
   #clientGone = false;
   #redisGone = false;
   #connected = false;
+  /** Neither side is read until `release`. */
+  #held = false;
+  #stopping = false;
   #firstClosed = false;
   #open = 2;
   #timer: NodeJS.Timeout | undefined;
@@ -101,8 +106,8 @@ export class Tunnel {
     this.#events = options.events;
     this.#resets = options.resets;
     const now = (): number => recording.nowUs();
-    const resumeRedis = (): unknown => redis.resume();
-    const resumeClient = (): unknown => client.resume();
+    const resumeRedis = (): void => this.#resumeRedis();
+    const resumeClient = (): void => this.#resumeClient();
     this.#toClient = latency === undefined ? client : new DelayedOutlet(client, latency, now, resumeRedis);
     this.#toRedis = latency === undefined ? redis : new DelayedOutlet(redis, latency, now, resumeClient);
     this.#record((atUs) =>
@@ -116,14 +121,30 @@ export class Tunnel {
     client.resume();
   }
 
+  /** Reads nothing more from either side, until `release`. */
+  hold(): void {
+    this.#held = true;
+    this.#client.pause();
+    if (this.#connected) this.#redis.pause(); // before that it has nothing to say, and a TLS handshake needs reading
+  }
+
+  /** Goes on reading, unless a full socket on the other side is waited for. */
+  release(): void {
+    this.#held = false;
+    if (!this.#stopping && (this.#redisGone || !isFull(this.#toRedis))) this.#resumeClient();
+    if (this.#clientGone || !isFull(this.#toClient)) this.#resumeRedis();
+  }
+
   /** The proxy stops: closes both sides, after Redis' last replies have gone through. */
   stop(): void {
     this.#closedFirst('proxy', 'fin');
+    this.#stopping = true;
     this.#client.pause();
     for (const outlet of [this.#toRedis, this.#toClient])
       if (outlet instanceof DelayedOutlet) outlet.release();
     if (!this.#connected) this.#redis.destroy();
-    this.#redis.resume().end();
+    this.#resumeRedis();
+    this.#redis.end();
     this.#redis.once('close', () => this.#client.destroySoon());
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.destroy(), STOP_GRACE_MS);
@@ -190,7 +211,7 @@ export class Tunnel {
     const client = this.#client;
     const finish = (): void => this.#afterHeld(this.#toRedis, () => this.#redis.end());
     client.on('data', this.#readClient);
-    client.on('drain', () => this.#drained(this.#toClient, this.#redis));
+    client.on('drain', () => this.#drained(this.#toClient, () => this.#resumeRedis()));
     client.on('end', () => {
       this.#closedFirst('client', 'fin');
       finish();
@@ -201,7 +222,7 @@ export class Tunnel {
     });
     client.on('close', () => {
       this.#clientGone = true;
-      this.#redis.resume(); // whatever it paused for is gone
+      this.#resumeRedis(); // whatever it paused for is gone
       finish();
       this.#sideClosed();
     });
@@ -213,10 +234,11 @@ export class Tunnel {
     redis.once(redisReady, () => {
       clearTimeout(this.#timer);
       this.#connected = true;
+      if (this.#held) redis.pause();
       this.#events.connected();
     });
     redis.on('data', this.#readRedis);
-    redis.on('drain', () => this.#drained(this.#toRedis, this.#client));
+    redis.on('drain', () => this.#drained(this.#toRedis, () => this.#resumeClient()));
     redis.on('end', () => {
       this.#closedFirst('redis', 'fin');
       this.#afterHeld(this.#toClient, () => this.#client.end());
@@ -229,7 +251,7 @@ export class Tunnel {
     redis.on('close', () => {
       clearTimeout(this.#timer);
       this.#redisGone = true;
-      this.#client.resume(); // whatever it paused for is gone
+      this.#resumeClient(); // whatever it paused for is gone
       this.#sideClosed();
     });
   }
@@ -240,9 +262,17 @@ export class Tunnel {
     else action();
   }
 
-  #drained(outlet: Outlet, source: Socket): void {
+  #drained(outlet: Outlet, resumeSource: () => void): void {
     if (outlet instanceof DelayedOutlet) outlet.drained();
-    else source.resume();
+    else resumeSource();
+  }
+
+  #resumeClient(): void {
+    if (!this.#held) this.#client.resume();
+  }
+
+  #resumeRedis(): void {
+    if (!this.#held) this.#redis.resume();
   }
 
   #closedFirst(by: ClosedBy, how: ClosedHow, detail?: string): void {

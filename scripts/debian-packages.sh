@@ -6,8 +6,8 @@ set -eu
 case "${1:-}" in
 tests)
   packages='redis-server redis-tools python3-channels-redis python3-django-channels python3-daphne
-    python3-cryptography python3-websockets uvicorn haproxy openssl shellcheck' ;;
-bench) packages='redis-server redis-tools haproxy' ;;
+    python3-cryptography python3-websockets uvicorn haproxy nutcracker openssl shellcheck' ;;
+bench) packages='redis-server redis-tools haproxy nutcracker' ;;
 demo) packages='redis-server' ;;
 uvicorn) packages='redis-server python3-channels-redis python3-django-channels uvicorn python3-websockets' ;;
 container) packages='redis-server python3-channels-redis python3-django-channels python3-daphne uvicorn python3-websockets' ;;

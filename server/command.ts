@@ -3,6 +3,7 @@ import cluster from 'node:cluster';
 import { type Command, Option } from 'commander';
 import { GaptraceError } from '../terminal/errors.js';
 import { createLog, type Log } from '../terminal/log.js';
+import { wholeNumber } from '../terminal/number.js';
 import { argument, report } from '../terminal/program.js';
 import { parseSize } from '../terminal/size.js';
 import { ChatServer } from './chat.js';
@@ -231,13 +232,4 @@ function sizeOption(flags: string, description: string, preset: string): Option 
     return bytes;
   };
   return new Option(flags, description).argParser(argument(atLeast)).default(parseSize(preset), preset);
-}
-
-function wholeNumber(from: number, to = Number.MAX_SAFE_INTEGER): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= from && value <= to) return value;
-    const range = to === Number.MAX_SAFE_INTEGER ? `${from} or more` : `${from} to ${to}`;
-    throw new RangeError(`a whole number, ${range}`);
-  };
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const ROOMS = ['terminal', 'proxy', 'server', 'clients', 'analysis', 'demo'];
+const ROOMS = ['terminal', 'proxy', 'server', 'clients', 'analysis', 'generate', 'demo'];
 
 /** Names of environment variables look like codes. */
 const NOT_CODES = new Set([

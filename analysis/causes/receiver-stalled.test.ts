@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { CutTrace } from '../testing/cut-trace.js';
 import { integer, QUEUE, type ScriptedTrace } from '../testing/scripted-trace.js';
 import { ANNA, healthy, message, unsentOf, verdictOf } from '../testing/verdict-of.js';
 
@@ -109,6 +110,45 @@ describe('receiver-stalled', () => {
     expect(verdictOf(trace, 10)).toMatchObject({
       verdict: 'indeterminate',
       alternatives: ['receiver-stalled', 'in-flight'],
+    });
+  });
+
+  describe('the trace begins after the last poll: it may have stalled before', () => {
+    const since12s = (trace: ScriptedTrace) =>
+      new CutTrace(trace, [{ fromUs: 0, toUs: 12 * S * S, connection: null, direction: null }]);
+
+    it('undecided, where its queue was full', () => {
+      expect(verdictOf(since12s(refusedAt20s(healthy())), 11)).toMatchObject({
+        verdict: 'indeterminate',
+        alternatives: ['receiver-stalled', 'over-capacity'],
+      });
+    });
+
+    it('undecided, where a send found it full', () => {
+      const trace = healthy();
+      trace.request(20 * S, 5, ['ZREMRANGEBYSCORE', QUEUE, '0', '1'], integer(0));
+      trace.request(20 * S + 2, 5, ['ZCOUNT', QUEUE, '-inf', '+inf'], integer(1000));
+      trace.groupSend(21 * S, 1, message(10));
+      expect(unsentOf(since12s(trace))).toMatchObject([
+        { verdict: 'indeterminate', alternatives: ['over-capacity', 'receiver-stalled'] },
+      ]);
+    });
+
+    it('undecided, where a message still waits', () => {
+      const trace = healthy();
+      trace.groupSend(15 * S, 1, message(10));
+      trace.watermarkUs = 40 * S * S;
+      expect(verdictOf(since12s(trace), 10)).toMatchObject({
+        verdict: 'indeterminate',
+        alternatives: ['receiver-stalled', 'in-flight'],
+      });
+    });
+
+    it('a poll seen since then is no stall', () => {
+      const trace = healthy();
+      trace.watermarkUs = 30 * S * S;
+      for (let at = 1; at < 29; at++) trace.receive(at * S, 2, message(100 + at));
+      expect(verdictOf(since12s(refusedAt20s(trace)), 11)).toMatchObject({ cause: 'over-capacity' });
     });
   });
 });

@@ -7,7 +7,9 @@
  * no silence; nor is a process that is gone.
  */
 import { type EndAtEnqueue, type EndInQueue, holeText } from '../ending.js';
+import type { Evidence } from '../evidence.js';
 import { exitOf } from '../exit.js';
+import type { QueueHistory } from '../journey.js';
 import { seconds } from '../moment.js';
 import type { Stall } from '../readers.js';
 import { type Case, type Cause, cite, type Examination } from './cause.js';
@@ -19,9 +21,23 @@ function stallBehind(example: Case<EndAtEnqueue> | Case<EndInQueue>): Stall | nu
 }
 
 function seemingStall(example: Case<EndAtEnqueue> | Case<EndInQueue>): Stall | null {
-  const { end, queue, evidence } = example;
-  const atUs = end.at === 'enqueue' ? end.enqueue.requestedUs : expiredUs(example as Case<EndInQueue>);
-  return atUs === null ? null : evidence.readers.stallAt(queue, atUs);
+  const atUs = momentOf(example);
+  return atUs === null ? null : example.evidence.readers.stallAt(example.queue, atUs);
+}
+
+/** When the queue was full, or the message was too old. */
+function momentOf(example: Case<EndAtEnqueue> | Case<EndInQueue>): number | null {
+  const { end } = example;
+  return end.at === 'enqueue' ? end.enqueue.requestedUs : expiredUs(example as Case<EndInQueue>);
+}
+
+/** Why a stall is possible that is not seen: the last poll, or who polled, may be in a hole. Null where there was none for certain. */
+export function perhapsStalled(queue: QueueHistory, atUs: number, evidence: Evidence): string | null {
+  if (!evidence.readers.silentAt(queue, atUs)) return null;
+  const [hole] = evidence.holesHiding(queue.name, { fromUs: 0, toUs: atUs });
+  return hole
+    ? `whether its process still received is not known, for no poll is seen around then: ${holeText(hole)}`
+    : null;
 }
 
 function hiddenPoll({ queue, evidence }: Case<EndAtEnqueue> | Case<EndInQueue>, stall: Stall) {
@@ -37,7 +53,11 @@ function expiredUs(example: Case<EndInQueue>): number | null {
 /** What a cause that a stall outranks answers for it; null where there was none. A hole may hide a poll, and so which of them it is. */
 export function outranked(example: Case<EndAtEnqueue> | Case<EndInQueue>): Examination | null {
   const stall = seemingStall(example);
-  if (!stall) return null;
+  if (!stall) {
+    const atUs = momentOf(example);
+    const perhaps = atUs === null ? null : perhapsStalled(example.queue, atUs, example.evidence);
+    return perhaps === null ? null : { holds: null, because: perhaps };
+  }
   const hole = hiddenPoll(example, stall);
   if (hole) return { holds: null, because: `${silence(stall)}, as far as is known: ${holeText(hole)}` };
   return {
@@ -71,7 +91,15 @@ function examine(example: Case<EndAtEnqueue | EndInQueue>): Examination {
 
   function stillWaiting(waiting: Case<EndInQueue>): Examination {
     const now = evidence.readers.stallAt(queue, evidence.endUs);
-    if (!now || now.toUs <= waiting.end.sinceUs) return { holds: false, because: 'its queue was polled' };
+    if (!now || now.toUs <= waiting.end.sinceUs) {
+      const perhaps = now ? null : perhapsStalled(queue, evidence.endUs, evidence);
+      if (perhaps === null) return { holds: false, because: 'its queue was polled' };
+      return {
+        holds: null,
+        because: `it still waits in its queue, and ${perhaps}`,
+        otherwise: ['in-flight'],
+      };
+    }
     return { holds: null, because: `it still waits in its queue: ${silence(now)}`, otherwise: ['in-flight'] };
   }
 }

@@ -9,7 +9,7 @@
  */
 import type { EndAcknowledged } from '../ending.js';
 import type { Evidence } from '../evidence.js';
-import type { Mark } from '../journey.js';
+import type { Journeys, Mark } from '../journey.js';
 import { type Case, type Cause, cite, type Examination } from './cause.js';
 
 function examine(example: Case<EndAcknowledged>): Examination {
@@ -51,11 +51,27 @@ function livesWith(channel: string, pop: Mark, { queue, evidence }: Case<EndAckn
 
 /** Connections of the process in which a channel lives: those by which it spoke, and was put into its groups. */
 function connectionsOf(channel: string, evidence: Evidence): number[] {
-  const { journeys, memberships } = evidence.journeys;
-  const spoke = journeys.filter(({ payload }) => payload.channel === channel);
-  const joined = (memberships.get(channel) ?? []).map(({ mark }) => mark);
-  const marks = [...spoke.flatMap(({ enqueues }) => enqueues), ...joined];
-  return [...new Set(marks.map(({ connection }) => connection))];
+  const joined = (evidence.journeys.memberships.get(channel) ?? []).map(({ mark }) => mark.connection);
+  return [...new Set([...(spokenOn(evidence.journeys).get(channel) ?? []), ...joined])];
+}
+
+const SPOKEN_ON = new WeakMap<Journeys, ReadonlyMap<string, ReadonlySet<number>>>();
+
+/** The connections by which each channel spoke, gathered once: everyone who missed something is asked about. */
+function spokenOn(journeys: Journeys): ReadonlyMap<string, ReadonlySet<number>> {
+  let known = SPOKEN_ON.get(journeys);
+  if (!known) {
+    const spoken = new Map<string, Set<number>>();
+    for (const { payload, enqueues } of journeys.journeys) {
+      if (payload.channel === null) continue;
+      const connections = spoken.get(payload.channel) ?? new Set<number>();
+      spoken.set(payload.channel, connections);
+      for (const { connection } of enqueues) connections.add(connection);
+    }
+    known = spoken;
+    SPOKEN_ON.set(journeys, known);
+  }
+  return known;
 }
 
 export const wrongProcess: Cause<EndAcknowledged> = {

@@ -14,6 +14,7 @@ import {
   jsonOperation,
   operationLine,
 } from '../query.js';
+import { seconds } from '../question.js';
 import { type Format, formatOf, type Output, parseCount, withFormat } from './flags.js';
 
 interface QueryOptions extends Output {
@@ -69,6 +70,7 @@ Examples:
 async function runQuery(path: string, table: Table, options: QueryOptions): Promise<void> {
   const trace = openTrace(path);
   try {
+    sayBeginning(trace);
     await printRows(
       rowsOf(trace, table, options),
       formatOf(options),
@@ -77,6 +79,15 @@ async function runQuery(path: string, table: Table, options: QueryOptions): Prom
   } finally {
     trace.close();
   }
+}
+
+/** On stderr: the rows are for programs too. */
+function sayBeginning(trace: Trace): void {
+  const fromUs = Number(trace.meta.get('retained_from_us') ?? 0);
+  if (fromUs > 0)
+    process.stderr.write(
+      `the trace begins at ${seconds(fromUs)}: what was older has been dropped (--retain)\n`,
+    );
 }
 
 interface Row {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { TraceHole, TraceOperation } from '../../proxy/trace/trace.js';
+import { RETENTION, type TraceHole, type TraceOperation } from '../../proxy/trace/trace.js';
 import { Evidence } from '../evidence.js';
 import { consumerChannel, PubSubScript, published, ROOM } from '../testing/scripted-pubsub.js';
 import { ScriptedTrace } from '../testing/scripted-trace.js';
@@ -138,4 +138,15 @@ it('whatever is cut out of a trace, a verdict stays or becomes undecided', () =>
     }),
     { numRuns: 1000 },
   );
+});
+
+it('wherever a trace begins, because what was older was dropped, a verdict stays or becomes undecided', () => {
+  const whole = eventful();
+  const known = verdicts(whole);
+  const everything = { connection: null, direction: null, byteOffset: null, bytes: 0, detail: '' };
+  for (let ms = 0; ms <= 2900; ms += 5) {
+    const cut = { ...everything, id: 0, fromUs: 0, toUs: ms * 1000, reason: RETENTION };
+    for (const [at, found] of verdicts(new Holed(whole, cut)))
+      if (!found.includes('indeterminate')) expect([ms, at, found]).toEqual([ms, at, known.get(at)]);
+  }
 });

@@ -5,6 +5,7 @@
  */
 import type { TraceConnection } from '../../proxy/trace/trace.js';
 import { append } from '../append.js';
+import { countWhile } from '../moment.js';
 import { isConsumerChannel } from '../profiles/pubsub.js';
 import type { PubSubFacts, Subscription } from './facts.js';
 
@@ -42,38 +43,59 @@ export function successorsOf(
   }
   for (const [connection, held] of cutOff) {
     const closedUs = connections.get(connection)?.closedUs ?? 0;
+    const allOf = (one: Subscription): readonly Subscription[] => all.get(one.channel) ?? [];
+    const own = held.filter(({ channel }) => isConsumerChannel(channel));
+    const [first] = own
+      .flatMap((one) => afterOn(one, allOf(one)).next().value ?? [])
+      .sort((a, b) => a.asked.id - b.asked.id);
     for (const subscription of held) {
-      const successor = successorOf(subscription, held, all, closedUs);
+      const successor =
+        own.length === 0
+          ? likelySuccessor(afterOn(subscription, allOf(subscription), closedUs), closedUs)
+          : first && broughtBackWith(first, subscription, allOf(subscription));
       if (successor) found.set(subscription, successor);
     }
   }
   return found;
 }
 
-function successorOf(
-  subscription: Subscription,
-  held: readonly Subscription[],
-  all: ReadonlyMap<string, readonly Subscription[]>,
-  closedUs: number,
-): Successor | null {
-  const after = (one: Subscription): readonly Subscription[] =>
-    (all.get(one.channel) ?? []).filter(
-      (other) => other.connection !== one.connection && other.asked.requestedUs > one.asked.requestedUs,
-    );
-  const own = held.filter(({ channel }) => isConsumerChannel(channel));
-  if (own.length === 0) {
-    const likely = after(subscription).find(
-      ({ asked, together }) =>
-        asked.requestedUs >= closedUs &&
-        asked.requestedUs <= closedUs + LIKELY_WITHIN_US &&
-        !together.some(isConsumerChannel),
-    );
-    const doubt = 'no channel of a consumer shows whose connection this is';
-    return likely ? { subscription: likely, doubt } : null;
+/** Later subscriptions to the same channel on other connections, at `sinceUs` or after, in order: each looked at when it is asked for. */
+function* afterOn(
+  one: Subscription,
+  all: readonly Subscription[],
+  sinceUs = 0,
+): Generator<Subscription, undefined> {
+  const begun = one.asked.requestedUs;
+  const first = countWhile(all, ({ asked }) => asked.requestedUs <= begun || asked.requestedUs < sinceUs);
+  for (let at = first; at < all.length; at++) {
+    const other = all[at] as Subscription;
+    if (other.connection !== one.connection) yield other;
   }
-  const [first] = own.flatMap((one) => after(one).slice(0, 1)).sort((a, b) => a.asked.id - b.asked.id);
-  const next = after(subscription).find(({ asked }) => asked.id === first?.asked.id);
-  return next ? { subscription: next, doubt: undone(next) } : null;
+}
+
+/** Without a consumer's channel on the connection that ended. */
+function likelySuccessor(after: Iterable<Subscription>, closedUs: number): Successor | null {
+  for (const subscription of after) {
+    const { asked, together } = subscription;
+    if (asked.requestedUs > closedUs + LIKELY_WITHIN_US) break;
+    if (!together.some(isConsumerChannel))
+      return { subscription, doubt: 'no channel of a consumer shows whose connection this is' };
+  }
+  return null;
+}
+
+/** Subscribed to by the request that brought the first of the consumers back. */
+function broughtBackWith(
+  { asked: { id } }: Subscription,
+  one: Subscription,
+  all: readonly Subscription[],
+): Successor | null {
+  const next = all[countWhile(all, ({ asked }) => asked.id < id)];
+  const isIt =
+    next?.asked.id === id &&
+    next.connection !== one.connection &&
+    next.asked.requestedUs > one.asked.requestedUs;
+  return isIt ? { subscription: next, doubt: undone(next) } : null;
 }
 
 function undone({ asked, left }: Subscription): string | null {

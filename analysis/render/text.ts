@@ -26,7 +26,7 @@ export function renderAnalysis(analysis: Analysis, colour = false): string {
 
 /** Of which trace, and what is missing in it. */
 export function traceLine(trace: AboutTrace): string {
-  return `Trace ${visible(trace.path)}: ${trace.operations} operations in ${(trace.duration_us / 1e6).toFixed(1)} s from ${trace.started_at}, ${plural(trace.holes, 'hole')}${trace.redacted > 0 ? `, ${plural(trace.redacted, 'secret')} blanked` : ''}${trace.live ? ', still being written' : trace.end_marker ? '' : ', ended without an end marker'}.`;
+  return `Trace ${visible(trace.path)}: ${trace.operations} operations in ${(trace.duration_us / 1e6).toFixed(1)} s from ${trace.started_at}${trace.retained_from_us > 0 ? ` (the oldest was dropped: it begins at ${seconds(trace.retained_from_us)})` : ''}, ${plural(trace.holes, 'hole')}${trace.redacted > 0 ? `, ${plural(trace.redacted, 'secret')} blanked` : ''}${trace.live ? ', still being written' : trace.end_marker ? '' : ', ended without an end marker'}.`;
 }
 
 /** One finding, and an empty line after it. */

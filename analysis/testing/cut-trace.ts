@@ -35,8 +35,12 @@ export function verdicts(trace: Trace): Map<string, string> {
  * it says that the trace ended first, and a hole is not the end.
  */
 export function turnedWrong(whole: Trace, cuts: readonly Cut[]): string[] {
-  const before = verdicts(whole);
-  return [...verdicts(new CutTrace(whole, cuts))].flatMap(([message, after]) => {
+  return turned(verdicts(whole), verdicts(new CutTrace(whole, cuts)));
+}
+
+/** The same of two traces that were judged, of which the second lacks something. */
+export function turned(before: ReadonlyMap<string, string>, then: ReadonlyMap<string, string>): string[] {
+  return [...then].flatMap(([message, after]) => {
     const was = before.get(message);
     if (after === 'indeterminate' || after === was) return [];
     if (after === 'delivered' && was?.startsWith('redelivered-late')) return [];

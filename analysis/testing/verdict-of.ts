@@ -1,4 +1,5 @@
 /** What the judge says of a scripted trace, for tests: of one message by its count, or of the sends that never reached the wire. */
+import type { Trace } from '../../proxy/trace/trace.js';
 import { Evidence } from '../evidence.js';
 import { Judge } from '../judge.js';
 import type { Judgement } from '../judgement.js';
@@ -10,14 +11,14 @@ export const ANNA = `${PROCESS}anna`;
 type Said = Pick<Judgement, 'verdict' | 'cause' | 'because' | 'alternatives' | 'cites'>;
 
 /** Of the message with this count; in `queue`, where it is in several. */
-export function verdictOf(trace: ScriptedTrace, count: number, queue = QUEUE): Said {
+export function verdictOf(trace: Trace, count: number, queue = QUEUE): Said {
   const judged = new Judge(new Evidence(trace)).all();
   const found = judged.filter((one) => one.payload.count === count && one.queue === queue);
   if (found.length !== 1) throw new Error(`${found.length} judgements on message ${count} in ${queue}`);
   return found[0] as Said;
 }
 
-export function unsentOf(trace: ScriptedTrace): Judgement[] {
+export function unsentOf(trace: Trace): Judgement[] {
   return refusedSends(new Evidence(trace));
 }
 

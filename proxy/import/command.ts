@@ -1,11 +1,11 @@
 /** `gaptrace import`: flags into options, and what a person sees while it runs and when it is done. */
 import type { Command } from 'commander';
 import { formatDuration } from '../../terminal/duration.js';
+import { unlessInterrupted } from '../../terminal/interrupted.js';
+import { count } from '../../terminal/number.js';
 import { ProgressLine } from '../../terminal/progress.js';
 import { VERSION } from '../../terminal/version.js';
 import { importCapture } from './import.js';
-
-const INTERRUPTED_STATUS = 130;
 
 export function registerImport(program: Command): void {
   program
@@ -24,38 +24,23 @@ export function registerImport(program: Command): void {
 
 async function run(file: string, trace: string): Promise<void> {
   const progress = new ProgressLine();
-  const interrupted = new AbortController();
-  const interrupt = (): void => interrupted.abort(new Interrupted());
-  process.once('SIGINT', interrupt);
-  process.once('SIGTERM', interrupt);
-  try {
-    const summary = await importCapture({
-      file,
-      trace,
-      meta: { gaptrace_version: VERSION },
-      signal: interrupted.signal,
-      onProgress: ({ lines, atUs }) =>
-        progress.update(() => `importing: ${lines} lines, ${formatDuration(atUs)} of traffic`),
-    });
-    progress.clear();
-    const { connections, operations, pushes, holes, durationUs } = summary;
-    process.stdout.write(
-      `${trace}: ${count(connections, 'connection')}, ${count(operations, 'operation')}, ` +
-        `${count(pushes, 'push', 'es')}, ${count(holes, 'hole')}, ${formatDuration(durationUs)}\n`,
-    );
-  } catch (error) {
-    progress.clear();
-    if (!(error instanceof Interrupted)) throw error;
-    process.stderr.write('gaptrace: interrupted: no trace was written\n');
-    process.exit(INTERRUPTED_STATUS); // standard input may still be waited for
-  } finally {
-    process.off('SIGINT', interrupt);
-    process.off('SIGTERM', interrupt);
-  }
-}
-
-class Interrupted extends Error {}
-
-function count(n: number, what: string, plural = 's'): string {
-  return `${n} ${what}${n === 1 ? '' : plural}`;
+  const summary = await unlessInterrupted('no trace was written', async (signal) => {
+    try {
+      return await importCapture({
+        file,
+        trace,
+        meta: { gaptrace_version: VERSION },
+        signal,
+        onProgress: ({ lines, atUs }) =>
+          progress.update(() => `importing: ${lines} lines, ${formatDuration(atUs)} of traffic`),
+      });
+    } finally {
+      progress.clear();
+    }
+  });
+  const { connections, operations, pushes, holes, durationUs } = summary;
+  process.stdout.write(
+    `${trace}: ${count(connections, 'connection')}, ${count(operations, 'operation')}, ` +
+      `${count(pushes, 'push', 'es')}, ${count(holes, 'hole')}, ${formatDuration(durationUs)}\n`,
+  );
 }

@@ -1,19 +1,10 @@
 /**
- * A capture into a trace, through the code that live traffic goes through: the tape's blocks, the redactor, the indexer. The
- * trace is written beside its place under another name and appears there when it is whole; until then, and after an error,
- * nothing is there.
+ * A capture into a trace, through the code that live traffic goes through (../whole-trace.ts): the trace is there when it is whole, or not
+ * at all.
  */
-import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync } from 'node:fs';
-import type Database from 'better-sqlite3';
 import { GaptraceError } from '../../terminal/errors.js';
 import { nameOfInput, readLines } from '../../terminal/lines.js';
-import { BlockRedactor } from '../block-redactor.js';
-import { Indexer } from '../indexer.js';
-import { BlockWriter, HEAD_BYTES, type RecordType, readBlock } from '../tape.js';
-import { createTrace, traceExists } from '../trace/create.js';
-import { writeEnding } from '../trace/ending.js';
-import { hasCode } from '../trace/sqlite-errors.js';
-import { TraceWriter } from '../trace/writer.js';
+import { type TraceCounts, WholeTrace } from '../whole-trace.js';
 import { CAPTURE_FORMAT, type CaptureEvent, CaptureReader } from './capture.js';
 import { Replay } from './replay.js';
 
@@ -32,11 +23,7 @@ export interface ImportOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface ImportSummary {
-  readonly connections: number;
-  readonly operations: number;
-  readonly pushes: number;
-  readonly holes: number;
+export interface ImportSummary extends TraceCounts {
   readonly durationUs: number;
 }
 
@@ -46,17 +33,14 @@ export interface ImportSummary {
  */
 export async function importCapture(options: ImportOptions): Promise<ImportSummary> {
   const { file, trace, signal } = options;
-  if (existsSync(trace)) throw traceExists(trace);
+  const target = new WholeTrace(trace, 'importing');
   const lines = readLines(file);
-  const temporary = `${trace}.importing-${process.pid}`;
-  const target = new ImportedTrace(temporary);
   try {
     const summary = await Promise.race([feed(options, lines, target), aborted(signal)]);
-    putInPlace(temporary, trace);
+    target.putInPlace();
     return summary;
   } finally {
-    target.close();
-    for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(temporary + suffix, { force: true });
+    target.discard();
     // Not waited for: a read from a terminal or a pipe may never come back.
     lines.return().catch(() => {});
   }
@@ -66,7 +50,7 @@ export async function importCapture(options: ImportOptions): Promise<ImportSumma
 async function feed(
   options: ImportOptions,
   lines: AsyncGenerator<string, void, undefined>,
-  target: ImportedTrace,
+  target: WholeTrace,
 ): Promise<ImportSummary> {
   const { signal, onProgress } = options;
   const name = nameOfInput(options.file);
@@ -91,7 +75,7 @@ async function feed(
     onProgress?.({ lines: reader.line, atUs });
   }
   replay.end(atUs);
-  return target.finish(atUs);
+  return { ...target.finish(atUs), durationUs: atUs };
 }
 
 /** Rejects with the signal's reason once it is aborted. */
@@ -112,101 +96,5 @@ async function* events(
     const next = await lines.next();
     if (line.value !== '' || next.done !== true) yield reader.event(line.value, next.done === true);
     line = next;
-  }
-}
-
-/** Records -> blocks -> rows, in one transaction in a file that nobody else sees yet. */
-class ImportedTrace {
-  readonly #path: string;
-  #open: {
-    readonly database: Database.Database;
-    readonly writer: TraceWriter;
-    readonly indexer: Indexer;
-  } | null = null;
-  readonly #redactor = new BlockRedactor();
-  #block = new BlockWriter(Buffer.allocUnsafe(BLOCK_BYTES));
-
-  constructor(path: string) {
-    this.#path = path;
-  }
-
-  create(startedUnixUs: number, meta: Readonly<Record<string, string>>): void {
-    const database = createTrace(this.#path, { meta, startedUnixUs, writing: 'alone' });
-    database.exec('BEGIN');
-    const writer = new TraceWriter(database);
-    this.#open = { database, writer, indexer: new Indexer(writer) };
-  }
-
-  readonly write = (
-    type: RecordType,
-    flags: number,
-    connection: number,
-    atUs: number,
-    body: Uint8Array,
-  ): void => {
-    let at = 0;
-    do {
-      if (this.#block.length > 0 && !this.#block.fits(Math.min(body.length - at, SMALLEST_PART)))
-        this.#index();
-      const room = BLOCK_BYTES - this.#block.length - HEAD_BYTES;
-      const part = body.subarray(at, at + room);
-      this.#block.write(type, flags, connection, atUs, part);
-      at += part.length;
-    } while (at < body.length);
-  };
-
-  /** All is written: the rest of the tape, and the end marker. */
-  finish(atUs: number): ImportSummary {
-    this.#index();
-    const held = this.#redactor.finish(atUs);
-    if (held !== null) this.#indexSafe(held);
-    const { database, writer, indexer } = this.#trace;
-    indexer.save();
-    database.exec('COMMIT');
-    writeEnding(database, writer, indexer, 'clean', atUs);
-    const count = (table: string): number =>
-      database.prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number;
-    return {
-      connections: count('connection'),
-      operations: count('operation'),
-      pushes: count('push'),
-      holes: count('hole'),
-      durationUs: atUs,
-    };
-  }
-
-  close(): void {
-    this.#open?.database.close();
-  }
-
-  get #trace() {
-    if (this.#open === null) throw new Error('the trace is not created yet');
-    return this.#open;
-  }
-
-  #index(): void {
-    this.#indexSafe(this.#redactor.redact(this.#block.buffer.subarray(0, this.#block.length)));
-    this.#block = new BlockWriter(this.#block.buffer);
-  }
-
-  #indexSafe(block: Buffer): void {
-    const { indexer } = this.#trace;
-    for (const record of readBlock(block)) indexer.record(record);
-  }
-}
-
-const BLOCK_BYTES = 256 * 1024;
-const SMALLEST_PART = 1024;
-
-/** Gives the whole trace its name; never takes the place of a file that appeared meanwhile. */
-function putInPlace(temporary: string, trace: string): void {
-  const descriptor = openSync(temporary, 'r');
-  fsyncSync(descriptor);
-  closeSync(descriptor);
-  try {
-    linkSync(temporary, trace);
-  } catch (error) {
-    if (hasCode(error, 'EEXIST') || existsSync(trace)) throw traceExists(trace);
-    renameSync(temporary, trace); // a file system without hard links
   }
 }

@@ -6,16 +6,8 @@
  * Of the two `close` lines of a connection the first says who closed, the second that it is over.
  */
 import { type ClosedBody, FLAG_FLUSHED, type OpenedBody, RecordType } from '../tape.js';
+import type { WriteRecord } from '../whole-trace.js';
 import type { CaptureEvent } from './capture.js';
-
-/** Writes one record. The body may be reused after the call. */
-export type WriteRecord = (
-  type: RecordType,
-  flags: number,
-  connection: number,
-  atUs: number,
-  body: Uint8Array,
-) => void;
 
 /** Bytes on their way through the recorder's delay. */
 interface Held {

@@ -50,7 +50,7 @@ function writeSchema(database: Database.Database, options: NewTrace): void {
     database.pragma('synchronous = OFF');
     database.pragma('locking_mode = EXCLUSIVE');
   }
-  database.pragma(`cache_size = -${64 * 1024}`);
+  database.pragma(`cache_size = -${16 * 1024}`);
   database.transaction(() => {
     database.pragma(`application_id = ${APPLICATION_ID}`);
     database.exec(SCHEMA);

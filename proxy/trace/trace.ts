@@ -84,6 +84,9 @@ export interface TraceHole {
   readonly trace?: string;
 }
 
+/** The reason of the hole in place of the oldest facts, dropped whole (`--retain`): the trace begins where it ends. */
+export const RETENTION = 'retention';
+
 /** When one request of a connection was read and its reply handed over, and how it was sent; without what was said. */
 export type TraceUse = Pick<
   TraceOperation,

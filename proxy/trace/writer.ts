@@ -1,23 +1,34 @@
 /**
  * Rows into a trace: one method a table, prepared statements, no transactions of its own (its caller knows what belongs
- * together). An operation whose reply is still owed is written at once and updated when the reply has come, so that a
- * reader sees requests that wait.
+ * together, and calls `flush` before it commits). An operation whose reply is still owed is written and updated when the reply has
+ * come, so that a reader sees requests that wait.
  */
 import { isUtf8 } from 'node:buffer';
 import type Database from 'better-sqlite3';
 import type { ClosedBody, OpenedBody } from '../tape.js';
 import type { ClientFacts, Hole, Operation, Push } from '../wire/operation.js';
+import { RowBatch } from './row-batch.js';
 
 /** Keys whose row ids are remembered; when there are more, remembering starts anew. */
 const REMEMBERED_KEYS = 100_000;
 
 export class TraceWriter {
   readonly #statements: ReturnType<typeof prepareAll>;
+  readonly #operations: RowBatch;
+  readonly #operationKeys: RowBatch;
   readonly #commands = new Map<string, number>();
   readonly #keys = new Map<string, number>();
 
   constructor(database: Database.Database) {
     this.#statements = prepareAll(database);
+    this.#operations = new RowBatch(database, 'INSERT OR FAIL INTO operation', OPERATION_COLUMNS);
+    this.#operationKeys = new RowBatch(database, 'INSERT OR IGNORE INTO operation_key', ['key', 'operation']);
+  }
+
+  /** Writes the rows that wait for company; to be called before each commit. */
+  flush(): void {
+    this.#operations.flush();
+    this.#operationKeys.flush();
   }
 
   meta(key: string, value: string): void {
@@ -63,7 +74,7 @@ export class TraceWriter {
   /** A new row. `transaction`: the row id of its MULTI. */
   operation(connection: number, operation: Operation, transaction: number | null): void {
     const { id } = operation;
-    this.#statements.operation.run(
+    this.#operations.add(
       id,
       connection,
       operation.sequence,
@@ -81,11 +92,12 @@ export class TraceWriter {
       operation.replyLength,
     );
     const { keys } = operation;
-    for (let n = 0; n < keys.length; n++) this.#statements.operationKey.run(this.#key(keys[n] as Buffer), id);
+    for (let n = 0; n < keys.length; n++) this.#operationKeys.add(this.#key(keys[n] as Buffer), id);
   }
 
   /** What a row written before lacked: its reply. */
   operationReply(operation: Operation): void {
+    this.#operations.flush();
     this.#statements.reply.run(
       operation.repliedUs,
       operation.flushedUs,
@@ -127,6 +139,11 @@ export class TraceWriter {
     return this.#statements.states.all() as { connection: number; state: Buffer }[];
   }
 
+  /** The row of this key is gone. */
+  forgetKey(name: string | Buffer): void {
+    this.#keys.delete(Buffer.from(name).toString('latin1'));
+  }
+
   #command(name: string): number {
     let id = this.#commands.get(name);
     if (id === undefined) {
@@ -156,6 +173,21 @@ export function textOrBytes(bytes: Buffer): string | Buffer {
   return isUtf8(bytes) && !bytes.includes(0) ? bytes.toString('utf8') : bytes;
 }
 
+const OPERATION_COLUMNS = [
+  ...[
+    'id',
+    'connection',
+    'sequence',
+    'command',
+    'requested_us',
+    'replied_us',
+    'flushed_us',
+    'owed',
+    'pipelined',
+  ],
+  ...['transaction_id', 'reply_kind', 'request', 'request_length', 'reply', 'reply_length'],
+];
+
 function prepareAll(database: Database.Database) {
   const statement = (sql: string) => database.prepare<unknown[]>(sql);
   return {
@@ -180,12 +212,6 @@ function prepareAll(database: Database.Database) {
     commandId: statement('SELECT id FROM command WHERE name = ?').pluck(),
     key: statement('INSERT INTO key (name) VALUES (?)'),
     keyId: statement('SELECT id FROM key WHERE name = ?').pluck(),
-    operation: statement(
-      `INSERT INTO operation (id, connection, sequence, command, requested_us, replied_us, flushed_us, owed, pipelined,
-              transaction_id, reply_kind, request, request_length, reply, reply_length)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    ),
-    operationKey: statement('INSERT OR IGNORE INTO operation_key (key, operation) VALUES (?, ?)'),
     reply: statement(
       'UPDATE operation SET replied_us = ?, flushed_us = ?, reply_kind = ?, reply = ?, reply_length = ? WHERE id = ?',
     ),

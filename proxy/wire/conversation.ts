@@ -33,7 +33,7 @@ export const DEFAULT_KEEP_BYTES = 1 << 20;
 /** Less would cut what pairing has to read. */
 const LEAST_KEEP_BYTES = 1024;
 
-/** Where a conversation's facts go. Everything handed over may be kept: it does not alias the chunks. */
+/** Where a conversation's facts go. What is handed over may alias the chunks: whoever keeps it for long copies it. */
 export interface ConversationSink {
   nextOperationId(): number;
   nextHoleId(): number;
@@ -62,7 +62,7 @@ interface Waiting extends SessionRequest {
   /** An empty request (`\r\n`, `*0`) came after it. */
   emptyAfter: boolean;
   /** Confirmations that have come, the last one missing: SUBSCRIBE has several frames for a reply. */
-  readonly parts: { readonly offset: number; readonly bytes: Buffer; readonly length: number }[];
+  readonly parts: { readonly offset: number; bytes: Buffer; readonly length: number }[];
 }
 
 /** Plain data, for v8.serialize; opaque to everybody else. */
@@ -147,7 +147,7 @@ export class Conversation {
     return new Conversation(sink, options, state);
   }
 
-  /** Bytes read from the client, in order. The chunk may be reused after the call. */
+  /** Bytes read from the client, in order. The chunk is kept, and must stay as it is, until `release`. */
   clientBytes(chunk: Buffer, atUs: number): void {
     const { requests, counts, holes } = this;
     if (counts.beganBefore) this.missBeginning(atUs);
@@ -157,8 +157,7 @@ export class Conversation {
       holes.client.bytes += chunk.length;
       return;
     }
-    // Requests outlive the chunk, as their replies come in a later call: one copy for all of them.
-    requests.push(requests.skips(chunk.length) ? chunk : Buffer.from(chunk));
+    requests.push(chunk);
     while (requests.next()) this.request(atUs);
     if (requests.failure !== null) {
       const { offset, reason } = requests.failure;
@@ -180,7 +179,7 @@ export class Conversation {
       return;
     }
     handOver.atOnce(flushed ? atUs : null);
-    replies.push(replies.skips(chunk.length) ? chunk : Buffer.from(chunk));
+    replies.push(chunk);
     while (holes.redis === null && replies.next()) this.reply(atUs);
     handOver.atOnce(null);
     if (holes.redis !== null) return;
@@ -232,6 +231,24 @@ export class Conversation {
   /** Requests read whose reply, or its flush, is still awaited; in the order of their sequence. */
   outstanding(): readonly Operation[] {
     return [...this.handOver.operations(), ...this.waiting.toArray().map((item) => item.operation)];
+  }
+
+  /**
+   * Lets go of the chunks: what is under way is copied out of them. A chunk is a piece of a block of the tape, and a poll that
+   * waits for seconds must not keep the block.
+   */
+  release(): void {
+    this.requests.release();
+    this.replies.release();
+    for (const { operation, parts } of this.waiting.toArray()) {
+      ownBytes(operation);
+      for (const part of parts) part.bytes = ownCopy(part.bytes);
+    }
+    for (const operation of this.handOver.operations()) ownBytes(operation);
+    for (const push of this.handOver.pushes()) {
+      push.bytes = ownCopy(push.bytes);
+      if (push.channel !== null) push.channel = ownCopy(push.channel);
+    }
   }
 
   /** Holes that still grow. */
@@ -532,6 +549,18 @@ export class Conversation {
     this.holes.closed({ direction: 'client', offset: 0, bytes: 0, fromUs: 0, reason, detail }, atUs);
     this.giveUpReplies(0, atUs, reason, 'replies may answer requests before the recording');
   }
+}
+
+function ownBytes(operation: Operation): void {
+  operation.request = ownCopy(operation.request);
+  operation.keys = operation.keys.map(ownCopy);
+  if (operation.reply !== null) operation.reply = ownCopy(operation.reply);
+}
+
+/** The bytes in memory of their own, where they are a small piece of a large one. */
+function ownCopy(bytes: Buffer): Buffer {
+  const { byteLength } = bytes.buffer;
+  return byteLength > Buffer.poolSize && byteLength > 2 * bytes.length ? Buffer.from(bytes) : bytes;
 }
 
 function freshCounts(beganBefore: boolean): Counts {

@@ -21,8 +21,9 @@ export class Collected {
   readonly sink = {
     nextOperationId: () => ++this.operationIds,
     nextHoleId: () => ++this.holeIds,
-    operation: (operation: Operation) => void this.operations.push(operation),
-    push: (push: Push) => void this.pushes.push(push),
+    // As rows do: what is settled is copied at once.
+    operation: (operation: Operation) => void this.operations.push(structuredCopy(operation)),
+    push: (push: Push) => void this.pushes.push(structuredCopy(push)),
     hole: (hole: Hole) => void this.holes.push(hole),
     facts: (facts: ClientFacts) => {
       this.facts = facts;
@@ -33,6 +34,16 @@ export class Collected {
   get inOrder(): readonly Operation[] {
     return this.operations.toSorted((a, b) => a.sequence - b.sequence);
   }
+}
+
+/** The same value, with all its bytes in memory of their own. */
+function structuredCopy<Value>(value: Value): Value {
+  if (Buffer.isBuffer(value)) return Buffer.from(value) as Value;
+  if (Array.isArray(value)) return value.map(structuredCopy) as Value;
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, part]) => [name, structuredCopy(part)]),
+  ) as Value;
 }
 
 export interface Feeding extends ConversationOptions {
@@ -47,11 +58,13 @@ export function converse(said: readonly Said[], feeding: Feeding = {}): Collecte
   const { flushed = true, saving, ...options } = feeding;
   const collected = new Collected();
   let conversation = new Conversation(collected.sink, options);
+  // A block that is reused: what is kept beyond `release` would turn into X.
+  const block = Buffer.alloc(Math.max(64 * 1024, 3 * Math.max(...said.map(({ bytes }) => bytes.length), 0)));
   let atUs = 0;
   let fromRedis = 0;
   for (const { from, bytes } of said) {
     atUs += 1000;
-    const chunk = Buffer.from(bytes); // a block that is reused
+    const chunk = block.subarray(0, bytes.copy(block));
     if (from === 'client') {
       conversation.clientBytes(chunk, atUs);
     } else {
@@ -59,6 +72,7 @@ export function converse(said: readonly Said[], feeding: Feeding = {}): Collecte
       fromRedis += chunk.length;
       if (!flushed) conversation.flushed(fromRedis, atUs);
     }
+    conversation.release();
     chunk.fill(0x58);
     if (saving !== undefined) {
       conversation = Conversation.restore(collected.sink, options, saving(conversation.save()));

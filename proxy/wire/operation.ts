@@ -12,7 +12,7 @@ export interface Operation {
   /** Upper case, without a subcommand: `ZADD`, `CLIENT`. '' where the request was too mangled to tell. */
   readonly command: string;
   /** The frame as it was sent (secrets blanked), cut at the keep limit. */
-  readonly request: Buffer;
+  request: Buffer;
   /** Length of the whole frame on the wire. */
   readonly requestLength: number;
   /** When the last byte of the request was read from the client. */
@@ -27,7 +27,7 @@ export interface Operation {
    */
   transaction: number | null;
   /** Each key the request touches, in order, repeats included. */
-  readonly keys: readonly Buffer[];
+  keys: readonly Buffer[];
   /** Byte ranges blanked in it as secrets: how many bytes. 0 for almost all. */
   readonly redactedBytes: number;
 
@@ -45,8 +45,8 @@ export interface Operation {
 /** One message that Redis sent without being asked on that connection: pub/sub, invalidation, MONITOR line, or a stray reply. */
 export interface Push {
   readonly kind: 'message' | 'pmessage' | 'smessage' | 'invalidate' | 'monitor' | 'unsolicited' | 'other';
-  readonly channel: Buffer | null;
-  readonly bytes: Buffer;
+  channel: Buffer | null;
+  bytes: Buffer;
   readonly length: number;
   readonly receivedUs: number;
   flushedUs: number | null;

@@ -113,10 +113,6 @@ export class ReplyFramer {
     return this.begun ? this.offset : this.chunkOffset + this.at;
   }
 
-  skips(bytes: number): boolean {
-    return this.state === PAYLOAD && this.payloadLeft > bytes && this.keptLength >= this.keepBytes;
-  }
-
   /** Is the current reply `+OK`? The most frequent of all: no need to make its bytes. Only after `next` returned true. */
   get isOk(): boolean {
     if (this.length !== 5 || this.type !== PLUS || this.keptLength !== 0) return false;
@@ -154,6 +150,11 @@ export class ReplyFramer {
     const limit = Math.min(this.length, this.keepBytes);
     if (this.keptLength === 0) return this.chunk.subarray(this.startInChunk, this.startInChunk + limit);
     return this.kept.subarray(0, limit);
+  }
+
+  /** Lets go of the pushed chunk, after `next` returned false. */
+  release(): void {
+    this.chunk = EMPTY;
   }
 
   private beginFrame(): void {

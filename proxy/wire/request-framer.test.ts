@@ -94,13 +94,12 @@ describe('RequestFramer', () => {
     expect(read([Buffer.alloc(MAX_INLINE - 1, 'a'), Buffer.from('\r\n')]).frames).toHaveLength(1);
   });
 
-  it('keeps no more of a long request than it should, and skips the rest without a copy', () => {
+  it('keeps no more of a long request than it should', () => {
     const framer = new RequestFramer(64);
     framer.push(Buffer.from('*2\r\n$3\r\nSET\r\n$1000000\r\n'));
     expect(framer.next()).toBe(false);
     framer.push(Buffer.alloc(500_000, 'x'));
     expect(framer.next()).toBe(false);
-    expect(framer.skips(499_999)).toBe(true);
     expect(framer.save().kept.length).toBe(64);
     framer.push(Buffer.concat([Buffer.alloc(500_000, 'x'), Buffer.from('\r\n*1\r\n$4\r\nPING\r\n')]));
     expect(framer.next()).toBe(true);

@@ -104,11 +104,6 @@ export class RequestFramer {
     return this.state !== START;
   }
 
-  /** Will these bytes only be skipped? Then there is no need to hand over a chunk that may be kept. */
-  skips(bytes: number): boolean {
-    return this.state === PAYLOAD && this.payloadLeft > bytes && this.keptLength >= this.keepBytes;
-  }
-
   /** The next bytes of the stream. Call `next` until it returns false before the next push. */
   push(chunk: Buffer): void {
     this.chunkOffset = this.streamEnd;
@@ -149,6 +144,11 @@ export class RequestFramer {
   /** The bytes kept so far of a frame that is not whole, after `next` returned false. Aliases inner memory. */
   partialBytes(): Buffer {
     return this.kept.subarray(0, this.keptLength);
+  }
+
+  /** Lets go of the pushed chunk, after `next` returned false. */
+  release(): void {
+    this.chunk = EMPTY;
   }
 
   private beginFrame(): void {
