@@ -122,6 +122,7 @@ class JourneyBuilder {
   readonly #places: QueuePlaces;
   readonly #journeys = new Map<string, Journey>();
   readonly #queues = new Map<string, QueueHistory>();
+  readonly #recipients = new Map<string, readonly string[]>();
   readonly #memberships = new Map<string, Membership[]>();
   readonly #seenIn = new Map<string, Set<string>>();
   /** Per channel, when a ZRANGE last showed it as a member. */
@@ -273,7 +274,8 @@ class JourneyBuilder {
     const key = `${queue}\n${member.toString('latin1')}`;
     let journey = this.#journeys.get(key);
     if (!journey) {
-      const payload = readPayload(member, this.#fields);
+      const read = readPayload(member, this.#fields);
+      const payload = { ...read, recipients: this.#kept(read.recipients) };
       journey = {
         queue,
         member: Buffer.from(member),
@@ -288,6 +290,16 @@ class JourneyBuilder {
       this.#queues.get(queue)?.journeys.push(journey);
     }
     return journey;
+  }
+
+  /** The same list for the same recipients: they are those of many messages. */
+  #kept(recipients: Payload['recipients']): Payload['recipients'] {
+    if (recipients === null) return null;
+    const key = recipients.join('\n');
+    const known = this.#recipients.get(key);
+    if (known) return known;
+    this.#recipients.set(key, recipients);
+    return recipients;
   }
 
   done(): Journeys {

@@ -1,6 +1,7 @@
 /** `gaptrace audit`: a trace in, the fate of every message to stdout. */
 import type { Command } from 'commander';
 import { print } from '../../terminal/print.js';
+import { ProgressLine } from '../../terminal/progress.js';
 import { type Audit, audit } from '../audit.js';
 import { openTraces } from '../open-traces.js';
 import { renderAudit } from '../render/audit-text.js';
@@ -46,9 +47,12 @@ Examples:
 }
 
 async function runAudit(paths: readonly string[], options: JudgeOptions): Promise<void> {
-  const trace = openTraces(paths);
+  const line = new ProgressLine();
+  const onRead = (rows: number) => line.update(() => `reading the trace: ${rows.toLocaleString('en')} rows`);
+  const trace = openTraces(paths, { onRead });
   try {
     const report = trace.snapshot(() => audit(trace, fieldsOf(options), options.prefix));
+    line.clear();
     switch (formatOf(options)) {
       case 'json':
         for (const text of jsonOf(report)) await print(text);
@@ -63,6 +67,7 @@ async function runAudit(paths: readonly string[], options: JudgeOptions): Promis
     const ended = VERDICTS.filter((verdict) => verdict !== 'in-flight' && report.totals.verdicts[verdict]);
     process.exitCode = statusFor(exitStatusOf(ended.map((verdict) => ({ verdict }))), options);
   } finally {
+    line.clear();
     trace.close();
   }
 }

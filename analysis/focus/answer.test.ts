@@ -15,6 +15,7 @@ import { MessageIndex } from '../question.js';
 import { speaking } from '../speaking.js';
 import { CutTrace } from '../testing/cut-trace.js';
 import { randomCuts, randomJourneys } from '../testing/random-journeys.js';
+import { integer, memberOf, PROCESS, QUEUE, ScriptedTrace } from '../testing/scripted-trace.js';
 import type { Reach } from './look.js';
 import { ReadOperations } from './read-operations.js';
 import { SurveyedIndex } from './survey-index.js';
@@ -94,6 +95,28 @@ describe('a part of a trace says of a message what the whole one says, or nothin
       { numRuns: 12 },
     );
   });
+});
+
+it('of a message in several queues, in the order in which each is first seen', () => {
+  const other = `chat${PROCESS.replace('0123', 'fedc')}`;
+  const [anna, carl] = [`${PROCESS}anna`, `${other.slice('chat'.length)}carl`];
+  const [first, second] = [memberOf('s', 1, [anna]), memberOf('s', 1, [carl])];
+  const trace = new ScriptedTrace();
+  trace.join(1, 1, anna);
+  trace.join(2, 1, carl);
+  // Whoever reads the second queue waits already, so that queue is seen first.
+  trace.on(other).restore(5, 3);
+  trace.on(other).poll(10, 3, second, { tookMs: 92 });
+  trace.rollCall(97, 1, [anna, carl]);
+  const send = ['EVAL', 'script', '2', QUEUE, other, first, second, '1000', '1000', '0.1', '60'];
+  trace.request(100, 1, send, integer(0));
+  trace.receive(105, 2, first);
+  trace.on(other).backup(110, 3, second);
+  trace.on(other).acknowledge(115, 3, second);
+  const { pairs } = both(trace, [[100_000, 60_000_000]]);
+  expect(pairs).toHaveLength(1);
+  expect(pairs[0]?.part).toMatchObject([{ verdict: 'delivered', queue: other }]);
+  expect(pairs[0]?.part).toEqual(pairs[0]?.whole);
 });
 
 describe.each(['v5', 'desync'])('of the capture %s', (name) => {

@@ -37,7 +37,7 @@ interface Delivered {
 }
 
 /**
- * The message of a sender in each of its queues, in the order in which it was put there. Null: it takes the whole trace to say. Empty:
+ * The message of a sender in each of its queues, in the order in which it is first seen there. Null: it takes the whole trace to say. Empty:
  * no operation carries it to a queue, and none publishes it.
  */
 export function seenOf(sender: string, count: number, ground: Ground): readonly Seen[] | null {
@@ -46,7 +46,13 @@ export function seenOf(sender: string, count: number, ground: Ground): readonly 
   const ids = carriers.map(({ operation }) => operation);
   const delivered = deliveredBy(sender, count, ids, ground);
   const found = delivered.map((one) => seenIn(one, ground));
-  return found.includes(null) ? null : (found as Seen[]);
+  if (found.includes(null)) return null;
+  return (found as Seen[]).sort((a, b) => firstId(a.judged) - firstId(b.judged));
+}
+
+/** Its first operation in the trace: a poll that waited for it may have been asked for before it was sent. */
+function firstId({ journey: { enqueues, pops, backups, acknowledgements } }: JudgedJourney): number {
+  return Math.min(...[...enqueues, ...pops, ...backups, ...acknowledgements].map(({ id }) => id));
 }
 
 function deliveredBy(sender: string, count: number, ids: readonly number[], ground: Ground): Delivered[] {

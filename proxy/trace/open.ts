@@ -19,7 +19,7 @@ import { GaptraceError } from '../../terminal/errors.js';
 import { complete, completeInPlace } from './complete.js';
 import { explained, locked, unreadable } from './explained.js';
 import { isBeingWritten } from './lock.js';
-import { SqliteTrace } from './reader.js';
+import { type OnRead, SqliteTrace } from './reader.js';
 import { APPLICATION_ID, SCHEMA_VERSION } from './schema.js';
 import { hasCode, hasSqliteCode } from './sqlite-errors.js';
 import type { Trace } from './trace.js';
@@ -27,24 +27,30 @@ import type { Trace } from './trace.js';
 /** How long a lock of another program, or its completion of the trace, is waited for. */
 const WAIT_MS = 10_000;
 
+export interface OpenOptions {
+  /** For another program's lock; 10 s. */
+  readonly waitMs?: number;
+  readonly onRead?: OnRead;
+}
+
 /**
- * Opens a trace for reading. One that ended abruptly is completed first. `waitMs`: for another program's lock; 10 s.
+ * Opens a trace for reading. One that ended abruptly is completed first.
  * @throws GaptraceError (exit status 2) GAPTRACE_TRACE_MISSING, GAPTRACE_TRACE_UNREADABLE, GAPTRACE_NOT_A_TRACE,
  *   GAPTRACE_TRACE_NEWER, GAPTRACE_TRACE_LOCKED, GAPTRACE_TRACE_CORRUPT.
  */
-export function openTrace(path: string, options: { readonly waitMs?: number } = {}): Trace {
+export function openTrace(path: string, options: OpenOptions = {}): Trace {
   checkFile(path);
   try {
-    return openFile(path, options.waitMs ?? WAIT_MS);
+    return openFile(path, options);
   } catch (error) {
     throw explained(error, path);
   }
 }
 
-function openFile(path: string, waitMs: number): Trace {
+function openFile(path: string, { waitMs = WAIT_MS, onRead }: OpenOptions): Trace {
   try {
     const database = openChecked(path, waitMs);
-    if (hasEnded(database) || isBeingWritten(path)) return new SqliteTrace(path, database);
+    if (hasEnded(database) || isBeingWritten(path)) return new SqliteTrace(path, database, onRead);
     database.close();
     if (!completeInPlace(path, waitMs)) throw locked(path);
   } catch (error) {
@@ -54,9 +60,9 @@ function openFile(path: string, waitMs: number): Trace {
         'GAPTRACE_TRACE_UNREADABLE',
         `${path} is being written, and cannot be read meanwhile from a folder that is read-only: read it where it is written`,
       );
-    return openCopy(path);
+    return openCopy(path, onRead);
   }
-  return new SqliteTrace(path, openChecked(path, waitMs));
+  return new SqliteTrace(path, openChecked(path, waitMs), onRead);
 }
 
 /** No permission, a read-only disk, or no room: in a copy, elsewhere, it may work. (access(2) cannot tell beforehand.) */
@@ -67,7 +73,7 @@ function cannotWrite(error: unknown): boolean {
   );
 }
 
-function openCopy(path: string): Trace {
+function openCopy(path: string, onRead?: OnRead): Trace {
   const folder = mkdtempSync(join(tmpdir(), 'gaptrace-'));
   try {
     const copy = join(folder, 'trace.db');
@@ -81,7 +87,7 @@ function openCopy(path: string): Trace {
     complete(database);
     database.pragma('query_only = ON');
     // Open files live on without their names: nothing is left behind, however this process ends.
-    return new SqliteTrace(path, database);
+    return new SqliteTrace(path, database, onRead);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -128,13 +128,53 @@ describe('operations', () => {
     ['a connection', { connection: 2 }, ['MSET', 'SUBSCRIBE']],
     ['since', { sinceUs: 30 }, ['MGET', 'SUBSCRIBE', 'BLPOP']],
     ['until', { untilUs: 30 }, ['SET', 'MSET']],
+    ['any of some connections', { connections: [2, 9] }, ['MSET', 'SUBSCRIBE']],
     ['after an id', { afterId: 4 }, ['BLPOP']],
+    ['up to an id', { untilId: 2 }, ['SET', 'MSET']],
+    ['ids', { ids: [1, 3, 99] }, ['SET', 'MGET']],
+    ['ids and more', { ids: [1, 3, 5], commands: ['MGET', 'MSET'] }, ['MGET']],
     ['text of a request or a reply', { text: 'hello' }, ['SET', 'MGET']],
     ['text only in a reply', { text: 'wrong number' }, ['MSET']],
     ['several at once', { connection: 1, key: 'room:a', sinceUs: 20 }, ['MGET']],
   ])('by %s', (_, filter, expected) => {
     expect(commands(filter)).toEqual(expected);
   });
+});
+
+describe('numbers of operations', () => {
+  it('by whole names of keys, within a span', () => {
+    expect([...trace.operationIds(['room:a', 'room:b', 'none'], 1, 100)]).toEqual([1, 3]);
+    expect([...trace.operationIds(['room:a'], 2, 100)]).toEqual([3]);
+    expect([...trace.operationIds(['room:a'], 1, 3)]).toEqual([1]);
+    expect([...trace.operationIds(['room:*'], 1, 100)]).toEqual([]);
+  });
+
+  it('by time', () => {
+    const asked = [Number.NEGATIVE_INFINITY, 10, 11, 30, 50, 51, Number.POSITIVE_INFINITY];
+    expect(asked.map((us) => trace.idAt(us))).toEqual([1, 1, 2, 3, 5, 6, 6]);
+  });
+
+  it('counted within a span', () => {
+    expect([trace.operationCount(2), trace.operationCount(0, 4), trace.operationCount(1, 3)]).toEqual([
+      3, 4, 2,
+    ]);
+  });
+
+  it('how connections were used, without what was said', () => {
+    const whole = [...trace.operations()];
+    for (const [at, use] of [...trace.uses()].entries()) expect(whole[at]).toMatchObject(use);
+    expect([...trace.uses()]).toHaveLength(5);
+  });
+});
+
+it('tells how many rows it has read', async () => {
+  const path = join(folder, 'large.db');
+  await importCapture({ file: join('examples', 'v5.capture.jsonl.gz'), trace: path });
+  const told: number[] = [];
+  const large = openTrace(path, { onRead: (rows) => told.push(rows) });
+  expect([...large.operations()]).toHaveLength(11_810);
+  expect(told).toEqual([4096, 8192]);
+  large.close();
 });
 
 describe('pushes', () => {

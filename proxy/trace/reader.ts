@@ -31,6 +31,11 @@ import type {
   TraceUse,
 } from './trace.js';
 
+/** Called now and then while many rows are read: how many of them so far. */
+export type OnRead = (rows: number) => void;
+
+const TOLD_EVERY = 4096;
+
 export class SqliteTrace implements Trace {
   readonly path: string;
   readonly #database: Database.Database;
@@ -38,10 +43,13 @@ export class SqliteTrace implements Trace {
     this.#database.prepare<[], [number, string]>('SELECT id, name FROM command').raw().all(),
   );
 
+  readonly #onRead: OnRead | undefined;
+
   /** Takes the database over, and closes it with `close`. */
-  constructor(path: string, database: Database.Database) {
+  constructor(path: string, database: Database.Database, onRead?: OnRead) {
     this.path = path;
     this.#database = database;
+    this.#onRead = onRead;
   }
 
   get meta(): ReadonlyMap<string, string> {
@@ -242,7 +250,11 @@ export class SqliteTrace implements Trace {
   ): IterableIterator<Value> {
     try {
       const statement = this.#database.prepare<unknown[], Row>(sql).raw(asArrays);
-      for (const row of statement.iterate(...values)) yield make(row);
+      let read = 0;
+      for (const row of statement.iterate(...values)) {
+        if (++read % TOLD_EVERY === 0) this.#onRead?.(read);
+        yield make(row);
+      }
     } catch (error) {
       throw explained(error, this.path);
     }
