@@ -19,10 +19,10 @@ import { GaptraceError } from '../../terminal/errors.js';
 import { complete, completeInPlace } from './complete.js';
 import { explained, locked, unreadable } from './explained.js';
 import { isBeingWritten } from './lock.js';
-import { type OnRead, SqliteTrace } from './reader.js';
+import { SqliteTrace } from './reader.js';
 import { APPLICATION_ID, SCHEMA_VERSION } from './schema.js';
 import { hasCode, hasSqliteCode } from './sqlite-errors.js';
-import type { Trace } from './trace.js';
+import type { OnRead, Trace } from './trace.js';
 
 /** How long a lock of another program, or its completion of the trace, is waited for. */
 const WAIT_MS = 10_000;

@@ -20,6 +20,7 @@ import {
 import { PUSHES, type PushRow, RecordedPush } from './recorded-push.js';
 import { hasSqliteCode } from './sqlite-errors.js';
 import type {
+  OnRead,
   OperationFilter,
   PushKind,
   Trace,
@@ -30,9 +31,6 @@ import type {
   TraceSample,
   TraceUse,
 } from './trace.js';
-
-/** Called now and then while many rows are read: how many of them so far. */
-export type OnRead = (rows: number) => void;
 
 const TOLD_EVERY = 4096;
 

@@ -157,3 +157,6 @@ export interface Trace {
   sql(statement: string): IterableIterator<Readonly<Record<string, unknown>>>;
   close(): void;
 }
+
+/** Called now and then while many rows are read: how many of them so far. */
+export type OnRead = (rows: number) => void;
