@@ -84,7 +84,6 @@ class RecorderWorker {
   work(message: ToWorker): void {
     this.#take(message);
     this.#workOn();
-    if (this.#closeAtUs !== null) this.#finish(this.#closeAtUs);
   }
 
   #workOn(): void {
@@ -99,7 +98,9 @@ class RecorderWorker {
       const dropped = this.#dropSlice();
       if (!indexed && !dropped) break;
     }
-    if (this.#hasBacklog) this.#indexLater();
+    // The order to close may have come just now, whoever called.
+    if (this.#closeAtUs !== null) this.#finish(this.#closeAtUs);
+    else if (this.#hasBacklog) this.#indexLater();
   }
 
   get #hasBacklog(): boolean {

@@ -46,6 +46,18 @@ const failureOf = (recorder: Recorder): Promise<GaptraceError> =>
   new Promise((resolve) => recorder.onFailure(resolve));
 
 describe('Recorder', () => {
+  it('closes when it is told so in the midst of indexing that a timer began', async () => {
+    const recorder = await create();
+    recorder.opened(1, 10, ADDRESSES);
+    exchange(recorder, 1, PING, PONG);
+    const indexed = (): number => query<{ n: number }>('SELECT count(*) AS n FROM operation')[0]?.n ?? 0;
+    await expect.poll(indexed, { interval: 5, timeout: 5000 }).toBe(1);
+    // Stored at once, and indexed when its time has come: some 100 ms of work, in slices that readers see.
+    for (let n = 0; n < 40_000; n++) exchange(recorder, 1, PING, PONG);
+    await expect.poll(indexed, { interval: 1, timeout: 5000 }).toBeGreaterThan(1);
+    expect(await recorder.close()).toMatchObject({ operations: 40_001, completed: true });
+  });
+
   it('records a connection from its opening to its end', async () => {
     const recorder = await create();
     recorder.opened(1, 10, ADDRESSES);
