@@ -124,15 +124,21 @@ test('message-expired: older than expiry when the next send trims the queue', as
   expect(only(reproduced, 0).because).toContain('and messages live for 2 s');
 });
 
+/** `receive` returns while its acknowledgement is still to be sent: it is waited for, or a stop may come before it. */
+async function acknowledged(direct: Stage['direct'], channel: string): Promise<void> {
+  await until(async () => (await direct.exists(`${queueOf(channel)}$inflight`)) === 0);
+}
+
 test('innocent twin of message-expired: the same sends and trims, and its process receives', async () => {
   let sent = 0;
-  const reproduced = await reproduce(async ({ python }) => {
+  const reproduced = await reproduce(async ({ python, direct }) => {
     const [receiver, sender] = [await python(), await python({ expiry: 2 })];
     const a = await receiver.newChannel();
     sent = await sendUntil(sender, a, async () => {
       await receiver.receive(a);
       return ++sent === 10; // 3 s: longer than messages live
     });
+    await acknowledged(direct, a);
   });
   expect(sent).toBe(10);
   for (let count = 0; count < sent; count++)
@@ -148,13 +154,14 @@ test('queue-expired: nobody sends or receives for expiry, and the whole queue di
     await sleep(1_000); // two clocks, and a reply that may be read late
     await sender.send(a, counted(1));
     expect(await receiver.receive(a)).toEqual(counted(1));
+    await acknowledged(direct, a);
   });
   expect(only(reproduced, 0)).toMatchObject({ verdict: 'expired', cause: 'queue-expired' });
   expect(only(reproduced, 1)).toMatchObject({ verdict: 'delivered' });
 });
 
 test('innocent twin of queue-expired: another send sets the time anew, and the first is received late', async () => {
-  const reproduced = await reproduce(async ({ python }) => {
+  const reproduced = await reproduce(async ({ python, direct }) => {
     const [receiver, sender] = [await python(), await python({ expiry: 3 })];
     const a = await receiver.newChannel();
     await sender.send(a, counted(0));
@@ -163,6 +170,7 @@ test('innocent twin of queue-expired: another send sets the time anew, and the f
     await sleep(1_400); // the first time to live is over
     expect(await receiver.receive(a)).toMatchObject({ type: 'chat_send' });
     await receiver.receive(a);
+    await acknowledged(direct, a);
   });
   for (const count of [0, 1]) expect(only(reproduced, count)).toMatchObject({ verdict: 'delivered' });
 });
