@@ -41,6 +41,7 @@ export function renderChart({ sections }: BenchmarkResult): string {
   });
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${top}" font-family="sans-serif" font-size="12" fill="${INK}">`,
+    '<title>What recording and analysis cost: the figures of the page beside it</title>',
     `<rect width="${WIDTH}" height="${top}" fill="#ffffff"/>`,
     ...placed,
     '</svg>\n',
