@@ -11,10 +11,10 @@ import type {
   TraceHole,
   TraceOperation,
   TracePush,
-  TraceSample,
   TraceUse,
 } from '../../proxy/trace/trace.js';
 import { Evidence } from '../evidence.js';
+import { PartialTrace } from '../partial-trace.js';
 import type { PayloadFields } from '../payload.js';
 import type { ReadOperations } from './read-operations.js';
 
@@ -31,15 +31,14 @@ export interface Span {
   readonly toUs: number | null;
 }
 
-export class FocusedTrace implements Trace {
-  readonly #whole: Trace;
+export class FocusedTrace extends PartialTrace {
   readonly #read: ReadOperations;
   readonly #ids: readonly number[];
   readonly #span: Span;
 
   /** `ids`: of the operations that it has, ascending; some may be from outside the span. */
   constructor(whole: Trace, read: ReadOperations, ids: readonly number[], span: Span) {
-    this.#whole = whole;
+    super(whole);
     this.#read = read;
     this.#ids = ids;
     this.#span = span;
@@ -60,7 +59,7 @@ export class FocusedTrace implements Trace {
         commands,
       );
     const { fromId, beforeId } = this.#span;
-    return this.#whole.operations({
+    return this.whole.operations({
       ...(commands ? { commands } : {}),
       connection,
       afterId: Math.max(afterId, fromId - 1),
@@ -69,7 +68,7 @@ export class FocusedTrace implements Trace {
   }
 
   *holes(): IterableIterator<TraceHole> {
-    yield* this.#whole.holes();
+    yield* this.whole.holes();
     const { fromUs, toUs } = this.#span;
     const everything = { connection: null, direction: null, byteOffset: null, bytes: 0, detail: '' };
     if (fromUs !== null) yield { ...everything, id: -1, fromUs: 0, toUs: fromUs, reason: LEFT_OUT };
@@ -78,63 +77,23 @@ export class FocusedTrace implements Trace {
 
   *pushes(_kinds?: readonly PushKind[]): IterableIterator<TracePush> {}
 
-  get path(): string {
-    return this.#whole.path;
-  }
-  get meta(): ReadonlyMap<string, string> {
-    return this.#whole.meta;
-  }
-  get startedUnixUs(): number {
-    return this.#whole.startedUnixUs;
-  }
-  get watermarkUs(): number {
-    return this.#whole.watermarkUs;
-  }
-  get live(): boolean {
-    return this.#whole.live;
-  }
-  get endMarker(): boolean {
-    return this.#whole.endMarker;
-  }
   /** All within the span. */
   uses(): IterableIterator<TraceUse> {
     const { fromId, beforeId } = this.#span;
-    return this.#whole.operations({ afterId: fromId - 1, untilId: beforeId - 1 });
+    return this.whole.operations({ afterId: fromId - 1, untilId: beforeId - 1 });
   }
+
   operation(id: number): TraceOperation | undefined {
-    return this.#whole.operation(id);
+    return this.whole.operation(id);
   }
-  operationCount(afterId?: number, untilId?: number): number {
-    return this.#whole.operationCount(afterId, untilId);
-  }
-  operationIds(keys: readonly string[], fromId: number, beforeId: number): IterableIterator<number> {
-    return this.#whole.operationIds(keys, fromId, beforeId);
-  }
-  idAt(us: number): number {
-    return this.#whole.idAt(us);
-  }
+
   /** Those of its operations. */
-  *connections(): IterableIterator<TraceConnection> {
+  override *connections(): IterableIterator<TraceConnection> {
     const numbers = new Set([...this.#read.of(this.#ids)].map(({ connection }) => connection));
     for (const number of numbers) {
-      const connection = this.#whole.connection(number);
+      const connection = this.whole.connection(number);
       if (connection) yield connection;
     }
-  }
-  connection(id: number): TraceConnection | undefined {
-    return this.#whole.connection(id);
-  }
-  samples(): IterableIterator<TraceSample> {
-    return this.#whole.samples();
-  }
-  snapshot<T>(read: () => T): T {
-    return this.#whole.snapshot(read);
-  }
-  sql(statement: string): IterableIterator<Readonly<Record<string, unknown>>> {
-    return this.#whole.sql(statement);
-  }
-  close(): void {
-    this.#whole.close();
   }
 }
 

@@ -6,15 +6,14 @@ import type {
   OperationFilter,
   PushKind,
   Trace,
-  TraceConnection,
   TraceHole,
   TraceOperation,
   TracePush,
-  TraceSample,
   TraceUse,
 } from '../../proxy/trace/trace.js';
 import { Evidence } from '../evidence.js';
 import { Judge } from '../judge.js';
+import { PartialTrace } from '../partial-trace.js';
 import { digestOf } from '../story.js';
 
 /** The verdict on each message in each queue, with its cause. */
@@ -56,18 +55,17 @@ export interface Cut {
   readonly direction: 'client' | 'redis' | null;
 }
 
-export class CutTrace implements Trace {
-  readonly #whole: Trace;
+export class CutTrace extends PartialTrace {
   readonly #cuts: readonly Cut[];
 
   constructor(whole: Trace, cuts: readonly Cut[]) {
-    this.#whole = whole;
+    super(whole);
     this.#cuts = cuts;
   }
 
   /** An operation whose request is gone is gone; one whose reply is gone has none. */
   *operations(filter?: OperationFilter): IterableIterator<TraceOperation> {
-    for (const operation of this.#whole.operations(filter)) {
+    for (const operation of this.whole.operations(filter)) {
       const left = this.#leftOf(operation);
       if (left) yield left;
     }
@@ -78,17 +76,17 @@ export class CutTrace implements Trace {
   }
 
   operation(id: number): TraceOperation | undefined {
-    const operation = this.#whole.operation(id);
+    const operation = this.whole.operation(id);
     return operation && (this.#leftOf(operation) ?? undefined);
   }
 
   *pushes(kinds?: readonly PushKind[]): IterableIterator<TracePush> {
-    for (const push of this.#whole.pushes(kinds))
+    for (const push of this.whole.pushes(kinds))
       if (!this.#within(push.connection, push.receivedUs, 'redis')) yield push;
   }
 
   *holes(): IterableIterator<TraceHole> {
-    yield* this.#whole.holes();
+    yield* this.whole.holes();
     for (const [at, cut] of this.#cuts.entries())
       yield { ...cut, id: 1_000_000 + at, byteOffset: null, bytes: 0, reason: 'dropped', detail: '' };
   }
@@ -110,52 +108,6 @@ export class CutTrace implements Trace {
           us <= cut.toUs,
       )
     );
-  }
-
-  get path(): string {
-    return this.#whole.path;
-  }
-  get meta(): ReadonlyMap<string, string> {
-    return this.#whole.meta;
-  }
-  get startedUnixUs(): number {
-    return this.#whole.startedUnixUs;
-  }
-  get watermarkUs(): number {
-    return this.#whole.watermarkUs;
-  }
-  get live(): boolean {
-    return this.#whole.live;
-  }
-  get endMarker(): boolean {
-    return this.#whole.endMarker;
-  }
-  operationCount(afterId?: number, untilId?: number): number {
-    return this.#whole.operationCount(afterId, untilId);
-  }
-  operationIds(keys: readonly string[], fromId: number, beforeId: number): IterableIterator<number> {
-    return this.#whole.operationIds(keys, fromId, beforeId);
-  }
-  idAt(us: number): number {
-    return this.#whole.idAt(us);
-  }
-  connections(): IterableIterator<TraceConnection> {
-    return this.#whole.connections();
-  }
-  connection(id: number): TraceConnection | undefined {
-    return this.#whole.connection(id);
-  }
-  samples(): IterableIterator<TraceSample> {
-    return this.#whole.samples();
-  }
-  snapshot<T>(read: () => T): T {
-    return this.#whole.snapshot(read);
-  }
-  sql(statement: string): IterableIterator<Readonly<Record<string, unknown>>> {
-    return this.#whole.sql(statement);
-  }
-  close(): void {
-    this.#whole.close();
   }
 }
 
