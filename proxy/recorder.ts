@@ -76,7 +76,7 @@ const RESERVE_BLOCKS = 16;
 const HEARTBEAT_MS = 1000;
 /** A recorder that stores nothing for so long while traffic waits for it is stuck. */
 const PATIENCE_MS = 10_000;
-/** Empty blocks kept for reuse while there is little to do; what a flood needed beyond these goes back by halves, one a heartbeat. */
+/** Empty blocks kept for reuse. */
 const POOL_BLOCKS = 8;
 /** A chunk is not split to fill less room than this at the end of a block. */
 const SMALLEST_PART = 1024;
@@ -433,8 +433,6 @@ export class Recorder {
   }
 
   #beat(): void {
-    if (this.#withWorker < BEHIND_BLOCKS)
-      this.#pool.splice(Math.max(POOL_BLOCKS, Math.ceil(this.#pool.length / 2)));
     if (this.#block === null && this.#withWorker < BEHIND_BLOCKS)
       this.note(this.nowUs(), { note: 'meta', values: {} });
   }
@@ -462,8 +460,7 @@ export class Recorder {
 
   #stored(buffers: readonly ArrayBuffer[]): void {
     this.#withWorker -= buffers.length;
-    // All of them: what is let go of in a flood is memory until it is collected, beside the new.
-    this.#pool.push(...buffers);
+    for (const buffer of buffers) if (this.#pool.length < POOL_BLOCKS) this.#pool.push(buffer);
     if (this.#owed.size > 0) this.#settleOwed();
     if (this.#backpressure?.stored(this.#withWorker, this.nowUs())) this.#notePauses();
     this.#handOverIfDue();
