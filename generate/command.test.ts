@@ -1,11 +1,9 @@
 // `gaptrace generate` as a user runs it. Uses the built dist/.
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-
-const CLI = new URL('../dist/cli.js', import.meta.url).pathname;
+import { startCommand } from '../e2e/running-command.js';
 
 let folder: string;
 beforeEach(() => {
@@ -13,21 +11,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-function start(...args: string[]) {
-  const child = spawn(process.execPath, [CLI, 'generate', ...args], { cwd: folder });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text;
-  });
-  const ended = new Promise<{ status: number | null; stdout: string; stderr: string }>((resolve) => {
-    child.once('close', (status) => resolve({ status, stdout, stderr }));
-  });
-  return { child, ended };
-}
+const start = (...args: string[]) => startCommand(folder, 'generate', ...args);
 
 it('says what it made', async () => {
   expect(await start('t.db', '--operations', '2k', '--labels', 'l').ended).toEqual({

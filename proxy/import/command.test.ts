@@ -1,11 +1,10 @@
 // `gaptrace import` as a user runs it. Uses the built dist/.
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startCommand } from '../../e2e/running-command.js';
 
-const CLI = new URL('../../dist/cli.js', import.meta.url).pathname;
 const EXAMPLE = new URL('../../examples/resp2.capture.jsonl.gz', import.meta.url).pathname;
 const HEADER = '{"format":"redis-wire-capture/1","started_unix_ms":1795440325097,"delay_ms":2}\n';
 
@@ -15,21 +14,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-function start(...args: string[]) {
-  const child = spawn(process.execPath, [CLI, 'import', ...args], { cwd: folder });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text;
-  });
-  const ended = new Promise<{ status: number | null; stdout: string; stderr: string }>((resolve) => {
-    child.once('close', (status) => resolve({ status, stdout, stderr }));
-  });
-  return { child, ended };
-}
+const start = (...args: string[]) => startCommand(folder, 'import', ...args);
 
 describe('gaptrace import', () => {
   it('says what it made', async () => {
