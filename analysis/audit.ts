@@ -4,18 +4,21 @@
  */
 import type { Trace } from '../proxy/trace/trace.js';
 import { type AboutTrace, aboutTrace } from './about-trace.js';
-import { type Answer, answersOf } from './audit/answers.js';
+import { type Answer, answersOf, type Findings } from './audit/answers.js';
 import { auditAtHome } from './audit/at-home.js';
-import { besideDepartures, type PopMoment } from './audit/beside-departures.js';
+import { besideDepartures, type OtherPop, type PopMoment } from './audit/beside-departures.js';
 import { type Cluster, clusterOf } from './audit/cluster.js';
 import { type Fate, fateOf } from './audit/fate.js';
 import { type InterruptedPop, interruptedPops } from './audit/interrupted.js';
 import { type Minute, minutesOf } from './audit/minutes.js';
-import { type Moment, momentsOf } from './audit/moments.js';
-import { type Totals, totalsOf } from './audit/totals.js';
+import { type Moment, momentsOf, roomOf } from './audit/moments.js';
+import { type Counted, groupedBy, type Totals, totalsOf } from './audit/totals.js';
 import { Evidence } from './evidence.js';
-import type { Hint } from './hints/hint.js';
+import { clocksIn } from './hints/clock-skew.js';
+import type { Hint, HintMaterial } from './hints/hint.js';
 import { hintsOf } from './hints/index.js';
+import { fullest } from './hints/queue-near-capacity.js';
+import { unpolledSpans } from './hints/unpolled.js';
 import { Judge } from './judge.js';
 import type { Judgement } from './judgement.js';
 import { DEFAULT_FIELDS, type PayloadFields } from './payload.js';
@@ -49,51 +52,102 @@ export function audit(
     ...new PubSubJudge(trace, evidence, fields).all(),
     ...refusedSends(evidence),
   ];
+  let brought: ReadonlySet<number> | undefined;
+  const report = reportOf(trace, evidence, {
+    judgements,
+    counted: judgements,
+    pops: () => judgements.flatMap(lastPop),
+    roomsOf: (queues) => roomsIn(judgements, queues, evidence),
+    hints: {
+      conduct: (connection) => judge.conductOf(connection),
+      unpolled: () => unpolledSpans(evidence),
+      clocks: () => clocksIn(evidence),
+      fullest: (queue) => fullest(queue, evidence),
+      brought: ({ id }) => {
+        brought ??= new Set(evidence.journeys.journeys.flatMap(({ pops }) => pops.map((pop) => pop.id)));
+        return brought.has(id);
+      },
+    },
+  });
+  let fates: readonly Fate[] | undefined;
+  return auditAtHome(
+    {
+      ...report,
+      // As many as messages, and not everybody asks for them.
+      get fates() {
+        fates ??= judgements.map((judgement) => fateOf(judgement, evidence));
+        return fates;
+      },
+    },
+    evidence,
+  );
+}
+
+/** What an audit is made from, beside its evidence. */
+export interface AuditMaterial {
+  /** All that were lost, at least; in the order in which each is first seen. */
+  readonly judgements: readonly Judgement[];
+  /** All of them. */
+  readonly counted: readonly Counted[];
+  /** The last pop of each message that was popped. */
+  pops(): Iterable<OtherPop>;
+  readonly roomsOf: Findings['roomsOf'];
+  readonly hints: Omit<HintMaterial, 'trace' | 'evidence'>;
+}
+
+export function reportOf(
+  trace: Trace,
+  evidence: Evidence,
+  { judgements, counted, pops, roomsOf, hints }: AuditMaterial,
+): Omit<Audit, 'fates'> {
   const moments = momentsOf(judgements, evidence);
   const interrupted = interruptedPops(evidence);
-  let fates: readonly Fate[] | undefined;
-  const report: Audit = {
+  return {
     schema: 1,
     trace: aboutTrace(trace, evidence),
-    totals: totalsOf(judgements, evidence),
+    totals: totalsOf(counted, (connection) => evidence.clientLibrary(connection)),
     clusters: moments.map((moment) => clusterOf(moment, evidence)),
     per_minute: minutesOf(evidence, interrupted, moments),
     answers: answersOf({
-      ...{ judgements, evidence, moments, interrupted },
-      ...comparisonsOf(judgements, evidence, moments, interrupted),
+      ...{ roomsOf, evidence, moments, interrupted },
+      ...comparisonsOf(pops, evidence, moments, interrupted),
     }),
-    hints: hintsOf({ trace, evidence, judgements, conduct: (connection) => judge.conductOf(connection) }),
-    // As many as messages, and not everybody asks for them.
-    get fates() {
-      fates ??= judgements.map((judgement) => fateOf(judgement, evidence));
-      return fates;
-    },
+    hints: hintsOf({ trace, evidence, ...hints }),
   };
-  return auditAtHome(report, evidence);
 }
 
 function comparisonsOf(
-  judgements: readonly Judgement[],
+  pops: () => Iterable<OtherPop>,
   { departures, journeys }: Evidence,
   moments: readonly Moment[],
   interrupted: readonly InterruptedPop[],
 ) {
-  const pops = judgements.flatMap(lastPop);
-  const lost = new Set(moments.flatMap(({ losses }) => losses.flatMap(lastPop).map(({ pop }) => pop.id)));
-  const healthy = pops.filter(({ pop }) => !lost.has(pop.id));
-  const first = moments.flatMap(({ losses }) => losses.flatMap(lastPop).slice(0, 1));
+  const losses = moments.map((moment) => moment.losses.flatMap(lastPop));
+  const lost = new Set(losses.flat().map(({ id }) => id));
+  function* healthy(): Generator<OtherPop> {
+    for (const pop of pops()) if (!lost.has(pop.id)) yield pop;
+  }
+  const first = losses.flatMap((of) => of.slice(0, 1));
   const cut = interrupted
     .filter(({ queue, closedUs }) =>
       journeys.queues.get(queue)?.receives.some(({ requestedUs }) => requestedUs > closedUs),
     )
-    .map(({ queue, pop, closedUs }) => ({ queue, pop, atUs: closedUs }));
+    .map(({ queue, pop, closedUs }) => ({ queue, id: pop.id, pop, atUs: closedUs }));
   return {
-    lostPops: besideDepartures(first, healthy, departures),
-    cutOff: besideDepartures(cut, healthy, departures),
+    lostPops: besideDepartures(first, healthy(), departures),
+    cutOff: besideDepartures(cut, healthy(), departures),
   };
 }
 
-function lastPop({ queue, waypoints }: Judgement): PopMoment[] {
+/** The pop by which it was taken for the last time. */
+export function lastPop({ queue, waypoints }: Judgement): PopMoment[] {
   const pop = waypoints.findLast(({ role }) => role === 'pop')?.mark;
-  return pop ? [{ queue, pop, atUs: pop.repliedUs ?? pop.requestedUs }] : [];
+  return pop ? [{ queue, id: pop.id, pop, atUs: pop.repliedUs ?? pop.requestedUs }] : [];
+}
+
+function roomsIn(judgements: readonly Judgement[], queues: ReadonlySet<string>, evidence: Evidence) {
+  return groupedBy(
+    judgements.filter(({ queue }) => queues.has(queue)),
+    ({ queue }) => queue,
+  ).map(([queue, of]) => [queue, new Set(of.flatMap((one) => roomOf(one, evidence) ?? []))] as const);
 }

@@ -14,24 +14,37 @@ export interface ConnectionUse {
 }
 
 export function connectionUses(trace: Pick<Trace, 'uses'>): ReadonlyMap<number, ConnectionUse> {
-  const uses = new Map<number, ConnectionUse>();
-  for (const one of trace.uses()) {
-    let use = uses.get(one.connection);
-    if (!use) {
-      use = { firstId: one.id, lastId: one.id, overlaps: false, flushedUs: Number.NEGATIVE_INFINITY };
-      uses.set(one.connection, use);
-    }
-    add(one, use);
-  }
-  return uses;
+  const uses = new ConnectionUses();
+  for (const one of trace.uses()) uses.add(one);
+  return uses.all;
 }
 
-function add(
-  { id, command, requestedUs, flushedUs, pipelined, transaction, replyKind }: TraceUse,
-  use: ConnectionUse,
-) {
-  use.lastId = id;
-  if (HANDSHAKE.has(command)) return;
-  if (use.flushedUs > requestedUs && !pipelined && transaction === null) use.overlaps = true;
-  if (replyKind !== 'none') use.flushedUs = Math.max(use.flushedUs, flushedUs ?? Number.POSITIVE_INFINITY);
+export class ConnectionUses {
+  readonly #uses = new Map<number, ConnectionUse>();
+
+  get all(): ReadonlyMap<number, ConnectionUse> {
+    return this.#uses;
+  }
+
+  /** The next operation of the trace. */
+  add({
+    id,
+    connection,
+    command,
+    requestedUs,
+    flushedUs,
+    pipelined,
+    transaction,
+    replyKind,
+  }: TraceUse): void {
+    let use = this.#uses.get(connection);
+    if (!use) {
+      use = { firstId: id, lastId: id, overlaps: false, flushedUs: Number.NEGATIVE_INFINITY };
+      this.#uses.set(connection, use);
+    }
+    use.lastId = id;
+    if (HANDSHAKE.has(command)) return;
+    if (use.flushedUs > requestedUs && !pipelined && transaction === null) use.overlaps = true;
+    if (replyKind !== 'none') use.flushedUs = Math.max(use.flushedUs, flushedUs ?? Number.POSITIVE_INFINITY);
+  }
 }

@@ -74,10 +74,16 @@ export class Evidence {
   #rollCalls: RollCalls | undefined;
   #uses: ReadonlyMap<number, ConnectionUse> | undefined;
 
-  constructor(trace: Trace, fields: PayloadFields = DEFAULT_FIELDS, scope: Scope = EVERYTHING) {
+  /** `journeys`: where they were read before. */
+  constructor(
+    trace: Trace,
+    fields: PayloadFields = DEFAULT_FIELDS,
+    scope: Scope = EVERYTHING,
+    journeys: Journeys = readJourneys(trace, fields),
+  ) {
     this.trace = trace;
     this.scope = scope;
-    this.journeys = within(scope, readJourneys(trace, fields));
+    this.journeys = within(scope, journeys);
     this.connections = new Map([...trace.connections()].map((connection) => [connection.id, connection]));
     this.holes = [...trace.holes()];
     this.latencyUs = Number(trace.meta.get('latency_us') ?? 0);

@@ -10,7 +10,7 @@ import { DEFAULT_FIELDS, type Payload, type PayloadFields, readPayload } from '.
 import { QueuePlaces } from './places.js';
 import { COMMANDS, isProcessQueue, type Step, stepOf } from './profiles/channel-layer.js';
 import { UPKEEP_COMMANDS } from './profiles/queue-upkeep.js';
-import { executed } from './transaction.js';
+import { Transactions } from './transaction.js';
 import { type QueueUpkeep, UpkeepReader } from './upkeep.js';
 
 export { type Mark, markOf } from './mark.js';
@@ -98,26 +98,19 @@ export function readJourneys(
   fields: PayloadFields = DEFAULT_FIELDS,
 ): Journeys {
   const builder = new JourneyBuilder(fields, new QueuePlaces(trace));
-  /** Operations queued under a MULTI wait for their EXEC. */
-  const queued = new Map<number, TraceOperation[]>();
+  const transactions = new Transactions();
   for (const operation of trace.operations({ commands: READ })) {
     const { transaction } = operation;
-    if (transaction === null) builder.add(operation, operation.reply);
-    else if (operation.command === 'EXEC') {
-      for (const [member, reply] of executed(queued.get(transaction) ?? [], operation))
-        builder.add(member, reply);
-      queued.delete(transaction);
-    } else if (operation.command === 'DISCARD') queued.delete(transaction);
-    else {
-      const list = queued.get(transaction);
-      if (list) list.push(operation);
-      else queued.set(transaction, [operation]);
-    }
+    if (transaction === null) builder.add(operation, operation.reply, stepOf(operation, operation.reply));
+    else
+      for (const [ended, reply] of transactions.ended(operation, transaction))
+        builder.add(ended, reply, stepOf(ended, reply));
   }
   return builder.done();
 }
 
-class JourneyBuilder {
+/** Journeys from the steps of a trace, in the order in which they took effect. */
+export class JourneyBuilder {
   readonly #fields: PayloadFields;
   readonly #places: QueuePlaces;
   readonly #journeys = new Map<string, Journey>();
@@ -140,8 +133,8 @@ class JourneyBuilder {
     );
   }
 
-  add(operation: TraceOperation, reply: Reply | null): void {
-    const meant = stepOf(operation, reply);
+  /** `meant`: what the operation means, as `stepOf` says. */
+  add(operation: TraceOperation, reply: Reply | null, meant: Step | null): void {
     if (meant === null) {
       this.#upkeep.add(operation, reply);
       return;

@@ -13,6 +13,8 @@ export interface Stall {
   readonly toUs: number;
   /** The last step of receiving before it. */
   readonly last: Mark;
+  /** The one that ended it; null: none came to the end of the trace. */
+  readonly next: Mark | null;
   /** A connection of the process that stayed open. */
   readonly open: number;
 }
@@ -26,7 +28,29 @@ export interface Gone {
 /** What channels_redis asks BZPOPMIN to wait. */
 const USUAL_POLL_US = 5_000_000;
 /** Between two polls of a receiver in good health: a backup, an acknowledgement, a restore. */
-const BETWEEN_POLLS_US = 1_000_000;
+export const BETWEEN_POLLS_US = 1_000_000;
+
+/** So long a process that receives may leave its queue alone. */
+export function patienceUs({ pollUs }: Pick<QueueHistory, 'pollUs'>): number {
+  return (pollUs || USUAL_POLL_US) + BETWEEN_POLLS_US;
+}
+
+/** The stall from one step of receiving, that had ended by `fromUs`, to the next, or the end of the trace; null where it is none. */
+export function stallBetween(
+  last: Mark,
+  next: Mark | null,
+  fromUs: number,
+  endUs: number,
+  patience: number,
+  connections: Iterable<TraceConnection>,
+): Stall | null {
+  const toUs = next?.requestedUs ?? endUs;
+  if (toUs - fromUs <= patience) return null;
+  for (const { id, openedUs, closedUs } of connections)
+    if (openedUs <= fromUs && (closedUs ?? Number.POSITIVE_INFINITY) > fromUs + patience)
+      return { fromUs, toUs, last, next, open: id };
+  return null;
+}
 
 class Reader {
   readonly #queue: QueueHistory;
@@ -56,7 +80,7 @@ class Reader {
       );
       return latest;
     });
-    this.#patienceUs = (queue.pollUs || USUAL_POLL_US) + BETWEEN_POLLS_US;
+    this.#patienceUs = patienceUs(queue);
   }
 
   stallAt(us: number): Stall | null {
@@ -75,13 +99,8 @@ class Reader {
   #stallAfter(before: number, fromUs: number): Stall | null {
     const { receives } = this.#queue;
     const last = receives[before - 1] as Mark;
-    const toUs = receives[before]?.requestedUs ?? this.#endUs;
-    if (toUs - fromUs <= this.#patienceUs) return null;
-    const open = this.#connections.find(
-      ({ openedUs, closedUs }) =>
-        openedUs <= fromUs && (closedUs ?? Number.POSITIVE_INFINITY) > fromUs + this.#patienceUs,
-    );
-    return open ? { fromUs, toUs, last, open: open.id } : null;
+    const next = receives[before] ?? null;
+    return stallBetween(last, next, fromUs, this.#endUs, this.#patienceUs, this.#connections);
   }
 
   /** Is no poll known that was outstanding, or had ended not long before, whoever lives? */

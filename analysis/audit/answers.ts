@@ -9,7 +9,6 @@ import { seconds } from '../question.js';
 import { type BesideDepartures, isMoreThanChance } from './beside-departures.js';
 import type { InterruptedPop } from './interrupted.js';
 import { type Moment, recipientsHit, roomOf } from './moments.js';
-import { groupedBy } from './totals.js';
 
 export interface Answer {
   readonly question: string;
@@ -25,7 +24,8 @@ export interface Answer {
 
 /** What the answers are drawn from. */
 export interface Findings {
-  readonly judgements: readonly Judgement[];
+  /** Of these queues, in the order in which the first message of each is seen: the rooms that their messages were for. */
+  roomsOf(queues: ReadonlySet<string>): readonly (readonly [queue: string, rooms: ReadonlySet<string>])[];
   readonly evidence: Evidence;
   readonly moments: readonly Moment[];
   readonly interrupted: readonly InterruptedPop[];
@@ -44,14 +44,11 @@ export function answersOf(findings: Findings): Answer[] {
   ];
 }
 
-function sameMoment({ judgements, evidence, moments }: Findings): Answer {
+function sameMoment({ roomsOf, evidence, moments }: Findings): Answer {
   const question = 'Why do clients in different groups miss messages at the same moment?';
   const losses = moments.flatMap((moment) => moment.losses);
   const losing = new Set(losses.map(({ queue }) => queue));
-  const shared = groupedBy(judgements, ({ queue }) => queue).flatMap(([queue, of]) => {
-    const rooms = new Set(losing.has(queue) ? of.flatMap((one) => roomOf(one, evidence) ?? []) : []);
-    return rooms.size > 1 ? [{ queue, rooms: rooms.size }] : [];
-  });
+  const shared = roomsOf(losing).flatMap(([queue, { size }]) => (size > 1 ? [{ queue, rooms: size }] : []));
   const rooms = new Set(moments.flatMap((moment) => moment.rooms));
   const together = moments.filter((moment) => moment.rooms.length > 1);
   const elsewhere = losses.filter((loss) => lostElsewhere(loss, evidence));

@@ -6,11 +6,16 @@
 import type { Departure, Departures } from '../departures.js';
 import type { Mark } from '../journey.js';
 
-/** A pop, and the moment of it that is asked about. */
-export interface PopMoment {
+/** A pop, by its operation, and the moment of it that counts. */
+export interface OtherPop {
   readonly queue: string;
-  readonly pop: Mark;
+  readonly id: number;
   readonly atUs: number;
+}
+
+/** One that is asked about. */
+export interface PopMoment extends OtherPop {
+  readonly pop: Mark;
 }
 
 export interface BesideDepartures {
@@ -30,22 +35,24 @@ export interface BesideDepartures {
 
 export function besideDepartures(
   asked: readonly PopMoment[],
-  pops: readonly PopMoment[],
+  pops: Iterable<OtherPop>,
   departures: Departures,
 ): BesideDepartures {
   const placed = asked.map((one) => ({ ...one, departure: departures.lastBefore(one.queue, one.atUs) }));
   const longest = Math.max(...placed.map(({ atUs, departure }) => lag(atUs, departure)));
-  const ids = new Set(asked.map(({ pop }) => pop.id));
+  const ids = new Set(asked.map(({ id }) => id));
   const queues = new Set(asked.map(({ queue }) => queue));
-  const others = pops.filter(({ queue, pop }) => queues.has(queue) && !ids.has(pop.id));
-  const asSoon = others.filter(
-    ({ queue, atUs }) => lag(atUs, departures.lastBefore(queue, atUs)) <= longest,
-  ).length;
-  const share = (asked.length + asSoon) / (asked.length + others.length);
+  let [others, asSoon] = [0, 0];
+  for (const { queue, id, atUs } of pops) {
+    if (!queues.has(queue) || ids.has(id)) continue;
+    others++;
+    if (lag(atUs, departures.lastBefore(queue, atUs)) <= longest) asSoon++;
+  }
+  const share = (asked.length + asSoon) / (asked.length + others);
   return {
     asked: placed,
     longestUs: Number.isFinite(longest) ? longest : null,
-    others: others.length,
+    others,
     othersAsSoon: asSoon,
     byChance: asked.length === 0 ? 1 : share ** asked.length,
   };

@@ -70,7 +70,10 @@ function momentOf(losses: readonly Judgement[], evidence: Evidence): Moment {
 }
 
 /** The group that the message was for; for a channel that is nobody's own its name; null where that is not known. */
-export function roomOf({ payload, queue }: Judgement, evidence: Evidence): string | null {
+export function roomOf(
+  { payload, queue }: { readonly queue: string; readonly payload: Pick<Judgement['payload'], 'recipients'> },
+  evidence: Evidence,
+): string | null {
   return evidence.groupOf(payload.recipients) ?? (isProcessQueue(queue) ? null : queue);
 }
 

@@ -1,6 +1,11 @@
 /** How many messages came to which end: over the whole trace, and by queue, by process and by client library. */
-import type { Evidence } from '../evidence.js';
 import type { Judgement } from '../judgement.js';
+
+/** What is counted of a judgement; or of several that are alike. */
+export interface Counted extends Pick<Judgement, 'verdict' | 'cause' | 'queue' | 'process' | 'taker'> {
+  /** How many they are; one where it is not said. */
+  readonly messages?: number;
+}
 
 /** Of some messages, each counted once for every queue that it was put into. */
 export interface Tally {
@@ -19,7 +24,11 @@ export interface Totals extends Tally {
   readonly not_taken: number;
 }
 
-export function totalsOf(judgements: readonly Judgement[], evidence: Evidence): Totals {
+/** `clientLibrary`: what the client on a connection says it is. */
+export function totalsOf(
+  judgements: readonly Counted[],
+  clientLibrary: (connection: number) => string | null,
+): Totals {
   const taken = judgements.filter(({ taker }) => taker !== null);
   return {
     ...tallyOf(judgements),
@@ -28,18 +37,22 @@ export function totalsOf(judgements: readonly Judgement[], evidence: Evidence): 
       process,
       ...tallyOf(of),
     })),
-    by_client_library: groupedBy(taken, ({ taker }) =>
-      taker === null ? null : evidence.clientLibrary(taker),
-    ).map(([client_library, of]) => ({ client_library, ...tallyOf(of) })),
-    not_taken: judgements.length - taken.length,
+    by_client_library: groupedBy(taken, ({ taker }) => (taker === null ? null : clientLibrary(taker))).map(
+      ([client_library, of]) => ({ client_library, ...tallyOf(of) }),
+    ),
+    not_taken: messagesIn(judgements) - messagesIn(taken),
   };
 }
 
-function tallyOf(judgements: readonly Judgement[]): Tally {
+function messagesIn(judgements: readonly Counted[]): number {
+  return judgements.reduce((sum, { messages = 1 }) => sum + messages, 0);
+}
+
+function tallyOf(judgements: readonly Counted[]): Tally {
   return {
-    total: judgements.length,
-    verdicts: countedBy(judgements, ({ verdict }) => verdict),
-    causes: countedBy(judgements, ({ cause }) => cause),
+    total: messagesIn(judgements),
+    verdicts: countedBy(judgements, ({ verdict }) => verdict, messagesIn),
+    causes: countedBy(judgements, ({ cause }) => cause, messagesIn),
   };
 }
 
@@ -47,9 +60,10 @@ function tallyOf(judgements: readonly Judgement[]): Tally {
 export function countedBy<Of>(
   list: readonly Of[],
   word: (one: Of) => string | null,
+  howMany: (of: readonly Of[]) => number = ({ length }) => length,
 ): Readonly<Record<string, number>> {
   const counts = groupedBy(list, word).flatMap(([name, of]) =>
-    name === null ? [] : [[name, of.length] as const],
+    name === null ? [] : [[name, howMany(of)] as const],
   );
   return Object.fromEntries(counts.sort(([, a], [, b]) => b - a));
 }

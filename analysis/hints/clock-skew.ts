@@ -6,28 +6,51 @@
  * A message is scored before it is sent, so of all its messages the one with the latest score for its time is nearest to a sender's clock.
  * Innocent: all senders off by the same; only the recorder's clock differs then.
  */
+import type { Evidence } from '../evidence.js';
 import { operationOf } from '../finding.js';
-import type { Enqueue } from '../journey.js';
+import type { Mark } from '../mark.js';
 import type { HintKind, HintMaterial } from './hint.js';
 
 /** Sends wait for a connection, and processes stall: less than this is no difference of clocks. */
 const APART_S = 1;
 
-interface Clock {
+export interface Clock {
   /** Seconds ahead of the recorder's clock. */
   readonly aheadS: number;
-  readonly enqueue: Enqueue;
+  readonly enqueue: Mark;
 }
 
-function look({ evidence, trace }: HintMaterial) {
-  const clocks = new Map<number, Clock>();
-  for (const enqueue of evidence.journeys.journeys.flatMap(({ enqueues }) => enqueues)) {
-    const aheadS = enqueue.score - (trace.startedUnixUs + enqueue.requestedUs) / 1e6;
-    const known = clocks.get(enqueue.connection);
-    if (Number.isFinite(aheadS) && (!known || known.aheadS < aheadS))
-      clocks.set(enqueue.connection, { aheadS, enqueue });
+/** Of each connection, by its enqueues. */
+export class Clocks {
+  readonly #startedUnixUs: number;
+  readonly #clocks = new Map<number, Clock>();
+
+  constructor(startedUnixUs: number) {
+    this.#startedUnixUs = startedUnixUs;
   }
-  const groups = apart([...clocks.values()]);
+
+  add(enqueue: Mark, score: number): void {
+    const aheadS = score - (this.#startedUnixUs + enqueue.requestedUs) / 1e6;
+    const known = this.#clocks.get(enqueue.connection);
+    if (Number.isFinite(aheadS) && (!known || known.aheadS < aheadS))
+      this.#clocks.set(enqueue.connection, { aheadS, enqueue });
+  }
+
+  all(): Iterable<Clock> {
+    return this.#clocks.values();
+  }
+}
+
+/** Of a whole trace. */
+export function clocksIn({ journeys, startedUnixUs }: Evidence): Iterable<Clock> {
+  const clocks = new Clocks(startedUnixUs);
+  for (const { enqueues } of journeys.journeys)
+    for (const enqueue of enqueues) clocks.add(enqueue, enqueue.score);
+  return clocks.all();
+}
+
+function look({ clocks }: HintMaterial) {
+  const groups = apart([...clocks()]);
   if (groups.length < 2) return [];
   return [
     {

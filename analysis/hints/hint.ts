@@ -6,7 +6,10 @@
 import type { Trace } from '../../proxy/trace/trace.js';
 import type { Conduct, Evidence } from '../evidence.js';
 import type { FindingOperation } from '../finding.js';
-import type { Judgement } from '../judgement.js';
+import type { Mark, QueueHistory } from '../journey.js';
+import type { Clock } from './clock-skew.js';
+import type { Filling } from './queue-near-capacity.js';
+import type { UnpolledSpan } from './unpolled.js';
 
 export interface Hint {
   readonly hint: string;
@@ -19,9 +22,16 @@ export interface Hint {
 export interface HintMaterial {
   readonly trace: Pick<Trace, 'operation' | 'operations' | 'startedUnixUs'>;
   readonly evidence: Evidence;
-  readonly judgements: readonly Judgement[];
   /** How a connection was used. Read when asked for. */
   conduct(connection: number): Conduct;
+  /** When nobody asked for a queue's messages though some waited. */
+  unpolled(): readonly UnpolledSpan[];
+  /** Of each connection that sends, its clock. */
+  clocks(): Iterable<Clock>;
+  /** When a queue held the most; null where that, or its capacity, is not known. */
+  fullest(queue: QueueHistory): Filling | null;
+  /** Did this poll bring a message? */
+  brought(poll: Mark): boolean;
 }
 
 export interface HintKind {

@@ -14,10 +14,9 @@ import type { HintKind, HintMaterial } from './hint.js';
 /** Redis looks after timeouts ten times a second, and a busy client is late: this near to the timeout is at the timeout. */
 const NEAR_US = 250_000;
 
-function look({ evidence, trace }: HintMaterial) {
-  const popped = new Set(evidence.journeys.journeys.flatMap(({ pops }) => pops.map(({ id }) => id)));
+function look({ evidence, trace, brought }: HintMaterial) {
   const timedOut = interruptedPops(evidence).filter(
-    (one) => one.state === 'outstanding' && !popped.has(one.pop.id) && atItsTimeout(one, trace),
+    (one) => one.state === 'outstanding' && !brought(one.pop) && atItsTimeout(one, trace),
   );
   return groupedBy(timedOut, ({ queue }) => queue).map(([queue, of]) => {
     const [first] = of as [InterruptedPop];

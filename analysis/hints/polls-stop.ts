@@ -8,10 +8,10 @@
 import { operationOf } from '../finding.js';
 import { seconds } from '../question.js';
 import type { HintKind, HintMaterial } from './hint.js';
-import { type UnpolledSpan, unpolledSpans } from './unpolled.js';
+import type { UnpolledSpan } from './unpolled.js';
 
-function look({ evidence }: HintMaterial) {
-  return unpolledSpans(evidence)
+function look({ unpolled }: HintMaterial) {
+  return unpolled()
     .filter(({ queue, waitedUs }) => queue.pollUs > 0 && waitedUs > queue.pollUs)
     .map(seenOf);
 }

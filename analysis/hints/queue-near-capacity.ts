@@ -19,15 +19,29 @@ interface Depth {
   readonly source: string;
 }
 
-function look({ evidence }: HintMaterial) {
+/** How much a queue held at the most. */
+export interface Filling extends Depth {
+  readonly capacity: number;
+}
+
+export function fullest(queue: QueueHistory, evidence: Evidence): Filling | null {
+  const capacity = capacityOf(queue);
+  const deepest = [...counted(queue), ...rebuilt(queue, evidence)].reduce(
+    (most: Depth | null, one) => (most && most.depth >= one.depth ? most : one),
+    null,
+  );
+  return capacity === null || !deepest ? null : { capacity, ...deepest };
+}
+
+export function isNear(depth: number, capacity: number): boolean {
+  return depth >= NEAR * capacity;
+}
+
+function look({ evidence, fullest }: HintMaterial) {
   return [...evidence.journeys.queues.values()].flatMap((queue) => {
-    const capacity = capacityOf(queue);
-    const deepest = [...counted(queue), ...rebuilt(queue, evidence)].reduce(
-      (most: Depth | null, one) => (most && most.depth >= one.depth ? most : one),
-      null,
-    );
-    if (capacity === null || !deepest || deepest.depth < NEAR * capacity) return [];
-    const { depth, mark, source } = deepest;
+    const filling = fullest(queue);
+    if (!filling || !isNear(filling.depth, filling.capacity)) return [];
+    const { capacity, depth, mark, source } = filling;
     return [
       {
         seen: `Queue ${queue.name} held ${depth} of at most ${capacity} messages at ${seconds(mark.repliedUs ?? mark.requestedUs)} (${source}, operation ${mark.id}).`,

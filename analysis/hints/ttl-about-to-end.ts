@@ -8,10 +8,9 @@ import { operationOf } from '../finding.js';
 import type { QueueHistory } from '../journey.js';
 import { seconds } from '../question.js';
 import type { HintKind, HintMaterial } from './hint.js';
-import { unpolledSpans } from './unpolled.js';
 
-function look({ evidence }: HintMaterial) {
-  return unpolledSpans(evidence).flatMap(({ queue, fromUs, toUs, last, next, waiting, waitedUs }) => {
+function look({ unpolled }: HintMaterial) {
+  return unpolled().flatMap(({ queue, fromUs, toUs, last, next, waiting, waitedUs }) => {
     const expiry = waiting[0]?.expiry ?? timeToLive(queue);
     if (expiry === null || waitedUs <= (expiry * 1e6) / 2) return [];
     const n = waiting.length;

@@ -4,33 +4,54 @@
  * have all left do not count: nobody is there who would poll.
  */
 import type { Evidence } from '../evidence.js';
-import type { Enqueue, Journey, QueueHistory } from '../journey.js';
+import type { Enqueue, QueueHistory } from '../journey.js';
 import type { Mark } from '../mark.js';
-import { firstSince } from '../moment.js';
 import { isProcessQueue } from '../profiles/channel-layer.js';
 import type { Stall } from '../readers.js';
 
+/** The enqueue of a message that waited. */
+export type Waiting = Pick<Enqueue, keyof Mark | 'expiry'>;
+
 export interface UnpolledSpan extends Stall {
   readonly queue: QueueHistory;
-  /** The receive step after it; null: none came to the end of the trace. */
-  readonly next: Mark | null;
   /** The enqueues of the messages that came in it and waited, the first first; never empty. */
-  readonly waiting: readonly Enqueue[];
+  readonly waiting: readonly Waiting[];
   /** How long the first waited. */
   readonly waitedUs: number;
 }
 
-export function unpolledSpans(evidence: Evidence): UnpolledSpan[] {
-  return [...evidence.journeys.queues.values()].flatMap((queue) => spansOf(queue, evidence));
+/** A message that was put into a queue while nobody polled it. */
+export interface SentInStall {
+  readonly stall: Stall;
+  readonly enqueue: Waiting;
+  readonly recipients: readonly string[] | null;
 }
 
-function spansOf(queue: QueueHistory, evidence: Evidence): UnpolledSpan[] {
-  /** By the receive step before it. */
-  const stalls = new Map<number, { readonly stall: Stall; readonly waiting: Enqueue[] }>();
-  for (const journey of queue.journeys) {
-    const enqueue = journey.enqueues.find(({ acceptance }) => acceptance === 'accepted');
+/** Of a whole trace. */
+export function unpolledSpans(evidence: Evidence): UnpolledSpan[] {
+  return [...evidence.journeys.queues.values()].flatMap((queue) =>
+    unpolledSpansOf(queue, sentInStalls(queue, evidence), evidence),
+  );
+}
+
+function* sentInStalls(queue: QueueHistory, evidence: Evidence): Generator<SentInStall> {
+  for (const { enqueues, payload } of queue.journeys) {
+    const enqueue = enqueues.find(({ acceptance }) => acceptance === 'accepted');
     const stall = enqueue && evidence.readers.stallAt(queue, enqueue.requestedUs);
-    if (!stall || !isWaited(journey, stall, evidence)) continue;
+    if (stall) yield { stall, enqueue, recipients: payload.recipients };
+  }
+}
+
+/** Of one queue. `sent` in the order in which the messages are first seen. */
+export function unpolledSpansOf(
+  queue: QueueHistory,
+  sent: Iterable<SentInStall>,
+  evidence: Evidence,
+): UnpolledSpan[] {
+  /** By the receive step before it. */
+  const stalls = new Map<number, { readonly stall: Stall; readonly waiting: Waiting[] }>();
+  for (const { stall, enqueue, recipients } of sent) {
+    if (!isWaited(queue.name, recipients, stall, evidence)) continue;
     const known = stalls.get(stall.last.id);
     if (known) known.waiting.push(enqueue);
     else stalls.set(stall.last.id, { stall, waiting: [enqueue] });
@@ -41,7 +62,7 @@ function spansOf(queue: QueueHistory, evidence: Evidence): UnpolledSpan[] {
 function spanOf(
   queue: QueueHistory,
   stall: Stall,
-  waiting: Enqueue[],
+  waiting: Waiting[],
   evidence: Evidence,
 ): UnpolledSpan | null {
   const closedUs = evidence.connections.get(stall.open)?.closedUs ?? Number.POSITIVE_INFINITY;
@@ -49,17 +70,21 @@ function spanOf(
   const { fromUs } = stall;
   if (evidence.isHidden(queue.name, { fromUs, toUs })) return null;
   waiting.sort((a, b) => a.requestedUs - b.requestedUs);
-  const [first] = waiting as [Enqueue];
-  const next = queue.receives[firstSince(queue.receives, stall.toUs)] ?? null;
+  const [first] = waiting as [Waiting];
   return {
     ...stall,
-    ...{ toUs, queue, next, waiting },
+    ...{ toUs, queue, waiting },
     waitedUs: toUs - (first.repliedUs ?? first.requestedUs),
   };
 }
 
 /** Was somebody still there, to the end of the stall, for whom this message is? */
-function isWaited({ queue, payload }: Journey, { toUs }: Stall, evidence: Evidence): boolean {
-  const present = evidence.present(payload.recipients, toUs);
+function isWaited(
+  queue: string,
+  recipients: readonly string[] | null,
+  { toUs }: Stall,
+  evidence: Evidence,
+): boolean {
+  const present = evidence.present(recipients, toUs);
   return present === null ? !isProcessQueue(queue) : present.length > 0;
 }
