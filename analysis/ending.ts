@@ -248,7 +248,7 @@ function inQueue(journey: Journey, sinceUs: number, queue: QueueHistory, evidenc
   const [enqueue] = journey.enqueues;
   if (!enqueue) return undecided('put back into its queue, but no enqueue of it is in the trace');
   // From its enqueue on, also where it was put back later: what came after it in the queue shows whether it is still there.
-  const [hole] = evidence.holesHiding(queue.name, { fromUs: enqueue.requestedUs, toUs: evidence.endUs });
+  const [hole] = evidence.holesHidingPops(journey, { fromUs: enqueue.requestedUs, toUs: evidence.endUs });
   if (hole)
     return undecided(`in its queue, and not popped as far as is known, but ${holeText(hole)}`, [
       'in-flight',

@@ -95,10 +95,12 @@ export class Evidence {
     this.beginUs = beginOf(this.holes);
     this.endUs = trace.watermarkUs;
     this.models = new QueueModels(this.journeys.queues, this.connections, this.endUs);
-    this.fullQueues = new FullQueues(this.journeys.queues, this.models, (queue, span) =>
-      this.isHidden(queue, span),
+    this.fullQueues = new FullQueues(
+      this.journeys.queues,
+      this.models,
+      (queue, span) => this.holesHidingWhatWaits(queue, span).next().done === false,
     );
-    this.readers = new Readers(this.connections, this.endUs);
+    this.readers = new Readers(this.connections, this.endUs, (queue) => this.connectionsReading(queue));
     this.samples = new RedisSamples(trace.samples());
   }
 
@@ -167,6 +169,26 @@ export class Evidence {
   /** Holes that could hide an operation on this queue within the span; each looked for when it is asked for. */
   holesHiding(queue: string, span: Span): Generator<TraceHole, undefined> {
     return this.#hidden.ofQueue(queue, span);
+  }
+
+  /** Those that could hide a pop of this message within the span. */
+  holesHidingPops({ queue }: Journey, span: Span): Generator<TraceHole, undefined> {
+    return this.holesHiding(queue, span);
+  }
+
+  /** Those that could hide how a connection was used, and what a queue's receivers did, within the span. */
+  holesHidingConduct(_connection: number, queue: string, span: Span): Generator<TraceHole, undefined> {
+    return this.holesHiding(queue, span);
+  }
+
+  /** Those that could hide what a queue held at the end of the span. */
+  holesHidingWhatWaits(queue: string, span: Span): Generator<TraceHole, undefined> {
+    return this.holesHiding(queue, span);
+  }
+
+  /** Connections of the process that reads a queue, where more is known of them than the journeys show. */
+  connectionsReading(_queue: QueueHistory): readonly TraceConnection[] | null {
+    return null;
   }
 
   /** Could any hole hide one? */

@@ -136,7 +136,7 @@ export class Judge {
     const openedUs = evidence.connections.get(pop.connection)?.openedUs ?? 0;
     const fromUs = overlaps ? 0 : Math.max(openedUs, inStepUs(beats, pop.id));
     const toUs = Math.max(next.repliedUs ?? next.requestedUs, pop.flushedUs ?? 0);
-    const hole = [...evidence.holesHiding(queue, { fromUs, toUs })].find(
+    const hole = [...evidence.holesHidingConduct(pop.connection, queue, { fromUs, toUs })].find(
       ({ connection }) => overlaps || connection === null || connection === pop.connection,
     );
     if (!hole) return null;

@@ -63,14 +63,14 @@ class Reader {
   readonly #stalls = new Map<number, Stall | null>();
   #gone: Gone | null | undefined;
 
-  constructor(queue: QueueHistory, connections: ReadonlyMap<number, TraceConnection>, endUs: number) {
+  constructor(
+    queue: QueueHistory,
+    connections: ReadonlyMap<number, TraceConnection>,
+    endUs: number,
+    reading: readonly TraceConnection[] | null,
+  ) {
     this.#queue = queue;
-    const marks = [
-      ...queue.receives,
-      ...queue.journeys.flatMap(({ backups, acknowledgements }) => [...backups, ...acknowledgements]),
-    ];
-    const numbers = new Set(marks.map(({ connection }) => connection));
-    this.#connections = [...numbers].flatMap((number) => connections.get(number) ?? []);
+    this.#connections = reading ?? connectionsReading(queue, connections);
     this.#endUs = endUs;
     let latest = Number.NEGATIVE_INFINITY;
     this.#endedUs = queue.receives.map(({ repliedUs, connection }) => {
@@ -130,13 +130,33 @@ class Reader {
   }
 }
 
+/** In the order in which each is first seen to receive, and then to back up or acknowledge. */
+function connectionsReading(
+  { receives, journeys }: QueueHistory,
+  connections: ReadonlyMap<number, TraceConnection>,
+): TraceConnection[] {
+  const marks = [
+    ...receives,
+    ...journeys.flatMap(({ backups, acknowledgements }) => [...backups, ...acknowledgements]),
+  ];
+  const numbers = new Set(marks.map(({ connection }) => connection));
+  return [...numbers].flatMap((number) => connections.get(number) ?? []);
+}
+
 /** The readers of a trace's queues, each looked at when first asked for. */
 export class Readers {
   readonly #connections: ReadonlyMap<number, TraceConnection>;
   readonly #endUs: number;
+  readonly #reading: (queue: QueueHistory) => readonly TraceConnection[] | null;
   readonly #readers = new Map<QueueHistory, Reader>();
 
-  constructor(connections: ReadonlyMap<number, TraceConnection>, endUs: number) {
+  /** `reading`: the connections of the process that reads a queue, where more is known than its history shows. */
+  constructor(
+    connections: ReadonlyMap<number, TraceConnection>,
+    endUs: number,
+    reading: (queue: QueueHistory) => readonly TraceConnection[] | null = () => null,
+  ) {
+    this.#reading = reading;
     this.#connections = connections;
     this.#endUs = endUs;
   }
@@ -159,7 +179,7 @@ export class Readers {
   #of(queue: QueueHistory): Reader {
     let reader = this.#readers.get(queue);
     if (!reader) {
-      reader = new Reader(queue, this.#connections, this.#endUs);
+      reader = new Reader(queue, this.#connections, this.#endUs, this.#reading(queue));
       this.#readers.set(queue, reader);
     }
     return reader;

@@ -37,7 +37,7 @@ function whyThisOne({ end: { enqueue }, journey, queue, evidence }: Case<EndAtEn
       ? `${said}; this one held at least ${fullness.bounds.atLeast} messages then, and its capacity is ${enqueue.capacity}`
       : `${said}, and every other that it could have been had room`;
   const afterwards = { fromUs: enqueue.requestedUs, toUs: evidence.endUs };
-  if (!fullness || evidence.isHidden(queue.name, afterwards)) return null;
+  if (!fullness || evidence.holesHidingPops(journey, afterwards).next().done === false) return null;
   // Had it been put there, it would have come before what came; unless something took it out.
   const gone = shownGone(journey, enqueue.repliedUs ?? enqueue.requestedUs, queue);
   if (!gone) return null;

@@ -1,13 +1,7 @@
-/**
- * What became of one message, from as little of a trace as its answer needs: where an index says that its queues are, and what happened in
- * them around that time. Where a look is not sure to see what the whole trace would show, the next one sees four times as
- * much. The answer is that of the whole trace, or none.
- */
-import type { Trace } from '../../proxy/trace/trace.js';
 import type { JudgedJourney } from '../judge.js';
 import { readPayload } from '../payload.js';
 import { stepOf } from '../profiles/channel-layer.js';
-import type { FocusedEvidence, Span } from './focused-trace.js';
+import { type FocusedEvidence, spanOf } from './focused-trace.js';
 import { type Ground, Look, type Reach } from './look.js';
 
 /** A message in one queue, as judged, and by what. */
@@ -76,24 +70,11 @@ function seenIn({ queue, member, firstUs, lastUs }: Delivered, ground: Ground): 
   if (!facts || facts.odd !== null) return null;
   if (lastUs - firstUs > TOO_FAR_APART_US) return null;
   for (const [beforeUs, afterUs] of ground.looksUs ?? LOOKS_US) {
-    const look = new Look(queue, facts, spanOf(firstUs - beforeUs, lastUs + afterUs, ground.trace), ground);
+    const span = spanOf(firstUs - beforeUs, lastUs + afterUs, ground.trace);
+    const look = new Look([{ name: queue, facts }], span, ground);
     const journey = look.journeys.find((one) => one.queue === queue && one.member.equals(member));
     const judged = journey && look.judgement(journey);
     if (judged) return { judged, evidence: look.evidence };
   }
   return null;
 }
-
-/** The operations of a time. Its first and last moment count as left out, because what was then may be on either side. */
-function spanOf(fromUs: number, toUs: number, trace: Trace): Span {
-  const atBeginning = fromUs <= 0;
-  const atEnd = toUs >= trace.watermarkUs;
-  return {
-    fromId: atBeginning ? 0 : trace.idAt(fromUs - EDGE_US),
-    beforeId: atEnd ? Number.MAX_SAFE_INTEGER : trace.idAt(toUs + EDGE_US),
-    fromUs: atBeginning ? null : fromUs,
-    toUs: atEnd ? null : toUs,
-  };
-}
-
-const EDGE_US = 1000;

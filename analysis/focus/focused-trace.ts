@@ -14,12 +14,16 @@ import type {
   TraceUse,
 } from '../../proxy/trace/trace.js';
 import { Evidence } from '../evidence.js';
+import type { Journey, QueueHistory } from '../journey.js';
 import { PartialTrace } from '../partial-trace.js';
 import type { PayloadFields } from '../payload.js';
 import type { ReadOperations } from './read-operations.js';
 
 /** The reason of the holes around a part. */
 export const LEFT_OUT = 'left out of this look';
+
+/** What was requested within so long of a span's first or last moment is in it too. */
+export const EDGE_US = 1000;
 
 /** Of a trace's operations those from one id to before another, requested from one moment to another. */
 export interface Span {
@@ -31,14 +35,50 @@ export interface Span {
   readonly toUs: number | null;
 }
 
+/** The operations of a time. Its first and last moment count as left out, because what was then may be on either side. */
+export function spanOf(fromUs: number, toUs: number, trace: Trace): Span {
+  const atBeginning = fromUs <= 0;
+  const atEnd = toUs >= trace.watermarkUs;
+  return {
+    fromId: atBeginning ? 0 : trace.idAt(fromUs - EDGE_US),
+    beforeId: atEnd ? Number.MAX_SAFE_INTEGER : trace.idAt(toUs + EDGE_US),
+    fromUs: atBeginning ? null : fromUs,
+    toUs: atEnd ? null : toUs,
+  };
+}
+
+/** What a pass over the whole trace has shown (../sift/), so that no part of it need say it. */
+export interface Known {
+  readonly connections: ReadonlyMap<number, TraceConnection>;
+  /** Connections of the process that reads a queue. */
+  reading(queue: string): readonly TraceConnection[] | null;
+  /** Was no request on this connection ever sent before the reply to an earlier one? */
+  inStep(connection: number): boolean;
+  /** Polls of a queue that were asked for before an operation and outstanding at a moment, or had just been answered. */
+  pollsWaiting(queue: string, beforeId: number, atUs: number): Iterable<number>;
+  /** How many operations of each kind name the message in its queue. Null: it is plainly delivered, or there is none. */
+  operationsOf(journey: Journey): OperationsOf | null;
+  /** Were all messages of the queue sent through the proxy, as far as is known? */
+  withoutStrangers(queue: string): boolean;
+}
+
+export interface OperationsOf {
+  readonly enqueues: number;
+  readonly pops: number;
+  readonly backups: number;
+  readonly acknowledgements: number;
+}
+
 export class FocusedTrace extends PartialTrace {
   readonly #read: ReadOperations;
   readonly #ids: readonly number[];
   readonly #span: Span;
+  readonly #known: Known | undefined;
 
   /** `ids`: of the operations that it has, ascending; some may be from outside the span. */
-  constructor(whole: Trace, read: ReadOperations, ids: readonly number[], span: Span) {
+  constructor(whole: Trace, read: ReadOperations, ids: readonly number[], span: Span, known?: Known) {
     super(whole);
+    this.#known = known;
     this.#read = read;
     this.#ids = ids;
     this.#span = span;
@@ -87,8 +127,12 @@ export class FocusedTrace extends PartialTrace {
     return this.whole.operation(id);
   }
 
-  /** Those of its operations. */
+  /** Those of its operations, or all where they are known. */
   override *connections(): IterableIterator<TraceConnection> {
+    if (this.#known) {
+      yield* this.#known.connections.values();
+      return;
+    }
     const numbers = new Set([...this.#read.of(this.#ids)].map(({ connection }) => connection));
     for (const number of numbers) {
       const connection = this.whole.connection(number);
@@ -102,8 +146,43 @@ export class FocusedEvidence extends Evidence {
   /** Whether somebody asked about a time that was left out, since this was last set to false. */
   reachedOut = false;
 
-  constructor(trace: FocusedTrace, fields: PayloadFields) {
+  readonly #known: Known | undefined;
+
+  constructor(trace: FocusedTrace, fields: PayloadFields, known?: Known) {
     super(trace, fields);
+    this.#known = known;
+  }
+
+  /** Where all its operations are known, none of them is left out. */
+  override holesHidingPops(journey: Journey, span: { readonly fromUs: number; readonly toUs: number }) {
+    return this.#known?.operationsOf(journey)
+      ? this.#holesOfTrace(journey.queue, span)
+      : this.holesHiding(journey.queue, span);
+  }
+
+  /** A connection that was in step all the time has nothing to hide before. */
+  override holesHidingConduct(
+    connection: number,
+    queue: string,
+    span: { readonly fromUs: number; readonly toUs: number },
+  ) {
+    return this.#known?.inStep(connection) ? this.#holesOfTrace(queue, span) : this.holesHiding(queue, span);
+  }
+
+  /** Whether the part shows it all is for the look to say. */
+  override holesHidingWhatWaits(queue: string, span: { readonly fromUs: number; readonly toUs: number }) {
+    return this.#known ? this.#holesOfTrace(queue, span) : this.holesHiding(queue, span);
+  }
+
+  override connectionsReading({ name }: QueueHistory): readonly TraceConnection[] | null {
+    return this.#known?.reading(name) ?? null;
+  }
+
+  *#holesOfTrace(
+    queue: string,
+    span: { readonly fromUs: number; readonly toUs: number },
+  ): Generator<TraceHole, undefined> {
+    for (const hole of super.holesHiding(queue, span)) if (hole.reason !== LEFT_OUT) yield hole;
   }
 
   override *holesHiding(

@@ -6,13 +6,21 @@
  * the judges do not ask holes about, are those of `settled`.
  */
 import type { Trace } from '../../proxy/trace/trace.js';
-import type { EndAtPop } from '../ending.js';
+import { POLLS_THAT_SHOW_IT_STAYED_OPEN } from '../causes/popped-then-disconnected.js';
+import type { EndAtPop, Ending } from '../ending.js';
 import { type Enqueue, type Journey, readJourneys } from '../journey.js';
 import { Judge, type JudgedJourney } from '../judge.js';
 import { firstSince } from '../moment.js';
 import type { PayloadFields } from '../payload.js';
 import { BACKUP_SUFFIX } from '../profiles/channel-layer.js';
-import { FocusedEvidence, FocusedTrace, type Span } from './focused-trace.js';
+import {
+  EDGE_US,
+  FocusedEvidence,
+  FocusedTrace,
+  type Known,
+  type OperationsOf,
+  type Span,
+} from './focused-trace.js';
 import type { ReadOperations } from './read-operations.js';
 import type { QueueFacts } from './survey.js';
 import type { SurveyIndex } from './survey-index.js';
@@ -25,6 +33,8 @@ export interface Ground {
   readonly fields: PayloadFields;
   /** How many operations the trace has, where that is known. */
   readonly operations?: number;
+  /** What a pass over the whole trace has shown, where one was made. */
+  readonly known?: Known;
   /** The looks that are tried, one after the other, where not the usual ones. */
   readonly looksUs?: readonly Reach[];
 }
@@ -41,21 +51,29 @@ const STEPS_AFTER = 12;
 /** Of the messages that were popped so many must be backed up: well above the half at which a missing backup proves nothing. */
 const BACKED_UP_SHARE = 0.6;
 
+/** A queue of which a look sees all within its span. */
+export interface SeenQueue {
+  readonly name: string;
+  readonly facts: QueueFacts;
+}
+
 export class Look {
   readonly evidence: FocusedEvidence;
   readonly #judge: Judge;
   readonly #span: Span;
-  readonly #facts: QueueFacts;
+  readonly #queues: readonly SeenQueue[];
   readonly #hasHoles: boolean;
+  readonly #known: Known | undefined;
 
-  constructor(queue: string, facts: QueueFacts, span: Span, ground: Ground) {
-    const { trace, fields } = ground;
-    const focused = new FocusedTrace(trace, ground.read, idsOf(queue, facts, span, ground), span);
-    this.evidence = new FocusedEvidence(focused, fields);
+  constructor(queues: readonly SeenQueue[], span: Span, ground: Ground) {
+    const { trace, fields, known } = ground;
+    const focused = new FocusedTrace(trace, ground.read, idsOf(queues, span, ground), span, known);
+    this.evidence = new FocusedEvidence(focused, fields, known);
     this.#judge = new Judge(this.evidence);
     this.#span = span;
-    this.#facts = facts;
+    this.#queues = queues;
     this.#hasHoles = [...trace.holes()].some(({ reason }) => reason !== 'redacted');
+    this.#known = known;
   }
 
   get journeys(): readonly Journey[] {
@@ -64,6 +82,8 @@ export class Look {
 
   /** Null: the whole trace may say otherwise. */
   judgement(journey: Journey): JudgedJourney | null {
+    const of = this.#known?.operationsOf(journey);
+    if (of && !isAllOf(journey, of)) return null;
     this.evidence.reachedOut = false;
     const judged = this.#judge.of(journey);
     return !this.evidence.reachedOut && this.#settled(judged) ? judged : null;
@@ -71,17 +91,57 @@ export class Look {
 
   #settled({ journey, ending }: JudgedJourney): boolean {
     const { payload, pops, enqueues } = journey;
-    if (pops.length === 0 || payload.recipients === null || !enqueues.every((one) => this.#showsMembers(one)))
-      return false;
+    if (payload.recipients === null || !enqueues.every((one) => this.#showsMembers(one))) return false;
+    if (pops.length === 0) return this.#settledInQueue(journey, ending);
     switch (ending.at) {
       case 'acknowledge':
       case 'left':
         return this.#goesOn(journey);
       case 'pop':
-        return this.#goesOn(journey) && this.#backsUp() && this.#showsConduct(ending);
+        return this.#goesOn(journey) && this.#backsUp(journey) && this.#showsConduct(ending);
+      case 'backup':
+      case 'unfinished':
+        return this.#known !== undefined && this.#span.toUs === null;
       default:
         return false;
     }
+  }
+
+  /** Of a message that was never popped, which takes to know that it never was. */
+  #settledInQueue({ queue }: Journey, ending: Ending): boolean {
+    if (!this.#known?.withoutStrangers(queue)) return false;
+    switch (ending.at) {
+      case 'queue':
+        return ending.gone !== null || this.#span.toUs === null;
+      case 'left':
+        return true;
+      case 'enqueue':
+        return ending.enqueue.acceptance === 'unsure'
+          ? this.#showsFilling(ending.enqueue)
+          : ending.enqueue.acceptance === 'full';
+      default:
+        return false;
+    }
+  }
+
+  /**
+   * Redis says how many queues of this send were full: as many as its messages were never popped from, while the others were popped? Then these were
+   * full, whatever else was in them.
+   */
+  #showsFilling({ id, full }: Enqueue): boolean {
+    const { journeys, fullQueues } = this.evidence;
+    const sent = journeys.journeys.flatMap((journey) =>
+      journey.enqueues.filter((one) => one.id === id).map((enqueue) => ({ journey, enqueue })),
+    );
+    const open = sent.filter(({ journey }) => journey.pops.length === 0);
+    return (
+      sent.every(({ journey }) => this.#queues.some(({ name }) => name === journey.queue)) &&
+      open.length === full &&
+      open.every(
+        ({ journey, enqueue }) =>
+          this.#known?.operationsOf(journey)?.pops === 0 && fullQueues.of(enqueue)?.was === 'full',
+      )
+    );
   }
 
   /** Was the roll call of a group_send within the span? */
@@ -90,37 +150,57 @@ export class Look {
   }
 
   /** Does the span go on for long enough after the last that is known of it? */
-  #goesOn({ queue, pops, backups, acknowledgements }: Journey): boolean {
-    if (this.#span.toUs === null) return true;
+  #goesOn(journey: Journey): boolean {
+    if (this.#span.toUs === null || this.#known?.operationsOf(journey)) return true;
+    const { queue, pops, backups, acknowledgements } = journey;
     const marks = [...pops, ...backups, ...acknowledgements];
     const lastUs = Math.max(...marks.map(({ requestedUs, repliedUs }) => repliedUs ?? requestedUs));
     const restores = this.evidence.journeys.queues.get(queue)?.restores ?? [];
     return restores.length - firstSince(restores, lastUs) >= STEPS_AFTER;
   }
 
-  #backsUp(): boolean {
-    return this.#facts.backedUp >= BACKED_UP_SHARE * this.#facts.popped;
+  #backsUp({ queue }: Journey): boolean {
+    const facts = this.#queues.find(({ name }) => name === queue)?.facts;
+    return facts !== undefined && facts.backedUp >= BACKED_UP_SHARE * facts.popped;
   }
 
   /** How the connection that took it was used afterwards is all known. */
-  #showsConduct({ pop }: EndAtPop): boolean {
+  #showsConduct({ pop, next }: EndAtPop): boolean {
     if (this.#hasHoles) return false;
     const { toUs } = this.#span;
+    if (toUs === null) return true;
     const closedUs = this.evidence.connections.get(pop.connection)?.closedUs ?? null;
-    return toUs === null || (closedUs !== null && closedUs < toUs);
+    if (closedUs !== null && closedUs < toUs) return true;
+    // In step all the time, and open while the queue was polled again and again: what it did later does not matter.
+    const queue = this.evidence.journeys.queues.get(pop.key);
+    if (!this.#known?.inStep(pop.connection) || !queue) return false;
+    const fromUs = next.repliedUs ?? next.requestedUs;
+    return this.evidence.polls(queue).between(fromUs, toUs, null) > POLLS_THAT_SHOW_IT_STAYED_OPEN;
   }
 }
 
-/** The operations of a queue in a span, with what belongs to them from elsewhere, ascending. */
-function idsOf(queue: string, facts: QueueFacts, span: Span, ground: Ground): number[] {
+function isAllOf(journey: Journey, of: OperationsOf): boolean {
+  const { enqueues, pops, backups, refusedBackups, acknowledgements } = journey;
+  return (
+    refusedBackups.length === 0 &&
+    enqueues.length === of.enqueues &&
+    pops.length === of.pops &&
+    backups.length === of.backups &&
+    acknowledgements.length === of.acknowledgements
+  );
+}
+
+/** The operations of some queues in a span, with what belongs to them from elsewhere, ascending. */
+function idsOf(queues: readonly SeenQueue[], span: Span, ground: Ground): number[] {
   const { trace, index, read, fields } = ground;
   const { fromId, beforeId } = span;
   const ids = new Set<number>(index.everywhere());
   const addAll = (more: Iterable<number>): void => {
     for (const id of more) ids.add(id);
   };
-  addAll(trace.operationIds([queue, queue + BACKUP_SUFFIX], fromId, beforeId));
-  addAll(waitingPolls(queue, facts, span, trace));
+  const keys = queues.flatMap(({ name }) => [name, name + BACKUP_SUFFIX]);
+  addAll(trace.operationIds(keys, fromId, beforeId));
+  for (const queue of queues) addAll(pollsWaiting(queue, span, ground));
   addAll(read.add(trace.operations({ commands: ENDS, afterId: fromId - 1, untilId: beforeId - 1 })));
   const channels = new Set(channelsNear(span, ground));
   for (const { payload } of readJourneys(partOf(read, ids), fields).journeys)
@@ -147,12 +227,21 @@ function ascending(ids: Iterable<number>): number[] {
 }
 
 /** Polls that were asked for before the span and not answered when it begins. */
-function* waitingPolls(queue: string, { pollUs }: QueueFacts, span: Span, trace: Trace): Generator<number> {
-  const { fromUs, fromId } = span;
+function* pollsWaiting(
+  { name, facts: { pollUs } }: SeenQueue,
+  { fromUs, fromId }: Span,
+  { trace, known }: Ground,
+): Generator<number> {
   if (fromUs === null) return;
-  const before = [...trace.operationIds([queue], trace.idAt(fromUs - pollUs - ANSWERED_WITHIN_US), fromId)];
+  // Its first operations are from a little before.
+  const atUs = fromUs - EDGE_US;
+  if (known) {
+    yield* known.pollsWaiting(name, fromId, atUs);
+    return;
+  }
+  const before = [...trace.operationIds([name], trace.idAt(atUs - pollUs - ANSWERED_WITHIN_US), fromId)];
   for (const { id, repliedUs } of trace.operations({ commands: ['BZPOPMIN'], ids: before }))
-    if (repliedUs === null || repliedUs >= fromUs) yield id;
+    if (repliedUs === null || repliedUs >= atUs) yield id;
 }
 
 /** Channels that came or went within the span or near to it. */

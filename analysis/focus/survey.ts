@@ -11,6 +11,7 @@ import { type PayloadFields, readPayload, readPublished } from '../payload.js';
 import { COMMANDS, isProcessQueue, type Step, stepOf } from '../profiles/channel-layer.js';
 import { pubSubStepOf } from '../profiles/pubsub.js';
 import { upkeepOf } from '../profiles/queue-upkeep.js';
+import { SEVERAL_READERS, SeveralReaders } from './several-readers.js';
 
 /** What a queue's receiving is like on the whole. */
 export interface QueueFacts {
@@ -52,16 +53,6 @@ export interface SurveyState {
   readonly sights: readonly string[];
 }
 
-/** A poll that took a message. */
-interface TakingPoll {
-  readonly member: string;
-  readonly fromUs: number;
-  readonly byUs: number;
-}
-
-/** Connections of a queue whose last poll is remembered. */
-const READERS = 64;
-
 export class Survey {
   readonly #fields: PayloadFields;
   readonly #sink: SurveySink;
@@ -70,9 +61,7 @@ export class Survey {
   readonly #underWay: Map<string, number>;
   /** Channel and group, where it was seen there. */
   readonly #sights: Set<string>;
-  /** Of each queue, by connection, the last poll that took something, and the last whose message was backed up. */
-  readonly #taking = new Map<string, Map<number, TakingPoll>>();
-  readonly #guarded = new Map<string, Map<number, TakingPoll>>();
+  readonly #readers = new SeveralReaders();
 
   constructor(fields: PayloadFields, sink: SurveySink, state?: SurveyState) {
     this.#fields = fields;
@@ -168,27 +157,16 @@ export class Survey {
     if (taken) this.#popped(taken.queue, taken.member, operation);
   }
 
-  #popped(queue: string, member: Buffer, { connection, requestedUs, repliedUs }: TraceOperation): void {
+  #popped(queue: string, member: Buffer, poll: TraceOperation): void {
     if ((this.#remember(queue, member, POPPED) & POPPED) === 0) this.#facts(queue).popped++;
-    const poll = { member: member.toString('latin1'), fromUs: requestedUs, byUs: repliedUs ?? requestedUs };
-    remember(this.#taking, queue, connection, poll);
+    this.#readers.popped(queue, member.toString('latin1'), poll);
   }
 
   #backedUp(queue: string, member: Buffer): void {
     const before = this.#remember(queue, member, BACKED_UP);
     if ((before & BACKED_UP) === 0) this.#facts(queue).backedUp++;
     if ((before & ENQUEUED) !== 0 && (before & POPPED) === 0) this.#unseen(queue);
-    const text = member.toString('latin1');
-    for (const [connection, poll] of this.#taking.get(queue) ?? [])
-      if (poll.member === text) this.#guard(queue, connection, poll);
-  }
-
-  /** Two polls outstanding at once, whose messages were both backed up, are of two readers. */
-  #guard(queue: string, connection: number, poll: TakingPoll): void {
-    for (const [other, { fromUs, byUs }] of this.#guarded.get(queue) ?? [])
-      if (other !== connection && byUs > poll.fromUs && fromUs < poll.byUs)
-        this.#odd(queue, 'it has several readers');
-    remember(this.#guarded, queue, connection, poll);
+    if (this.#readers.shownBy(queue, member.toString('latin1'))) this.#odd(queue, SEVERAL_READERS);
   }
 
   #acknowledged(queue: string, member: Buffer): void {
@@ -229,20 +207,6 @@ export class Survey {
       }
     return before;
   }
-}
-
-function remember(
-  polls: Map<string, Map<number, TakingPoll>>,
-  queue: string,
-  connection: number,
-  poll: TakingPoll,
-) {
-  const known = polls.get(queue) ?? new Map<number, TakingPoll>();
-  polls.set(queue, known);
-  known.delete(connection);
-  known.set(connection, poll);
-  const [oldest] = known.keys();
-  if (known.size > READERS && oldest !== undefined) known.delete(oldest);
 }
 
 function keyOf(queue: string, member: Buffer): string {

@@ -71,7 +71,7 @@ function rebuilt(queue: QueueHistory, evidence: Evidence): Depth[] {
   return queue.journeys.flatMap((journey) =>
     journey.enqueues.flatMap((mark) => {
       if (mark.acceptance !== 'accepted') return [];
-      const hidden = evidence.isHidden(queue.name, { fromUs: 0, toUs: mark.requestedUs });
+      const [hidden] = evidence.holesHidingWhatWaits(queue.name, { fromUs: 0, toUs: mark.requestedUs });
       return hidden ? [] : [{ depth: model.holding(mark, journey).atLeast + 1, mark, source }];
     }),
   );

@@ -1,0 +1,55 @@
+/** What a sift has found out of the whole trace, for those who look at a part of it. */
+import type { Trace, TraceConnection } from '../../proxy/trace/trace.js';
+import type { Known, OperationsOf } from '../focus/focused-trace.js';
+import type { Journey } from '../journey.js';
+import { LONG_US } from './long-polls.js';
+import type { Sift } from './sift.js';
+
+/** A poll whose time is over is answered within this time. */
+const ANSWERED_WITHIN_US = 1_000_000;
+
+export class KnownBySift implements Known {
+  readonly connections: ReadonlyMap<number, TraceConnection>;
+  readonly #sift: Sift;
+  readonly #trace: Trace;
+  readonly #strangers = new Map<string, boolean>();
+
+  constructor(sift: Sift, trace: Trace, connections: ReadonlyMap<number, TraceConnection>) {
+    this.connections = connections;
+    this.#sift = sift;
+    this.#trace = trace;
+  }
+
+  reading(queue: string): readonly TraceConnection[] | null {
+    return this.#sift.queues.get(queue)?.processConnections(this.connections) ?? null;
+  }
+
+  inStep(connection: number): boolean {
+    return this.#sift.uses.all.get(connection)?.overlaps === false;
+  }
+
+  *pollsWaiting(queue: string, beforeId: number, atUs: number): Generator<number> {
+    const known = this.#sift.queues.get(queue);
+    if (!known) return;
+    yield* known.longPolls.waiting(beforeId, atUs, atUs - known.facts.pollUs - ANSWERED_WITHIN_US);
+    const trace = this.#trace;
+    const just = [...trace.operationIds([queue], trace.idAt(atUs - LONG_US), beforeId)];
+    if (just.length === 0) return;
+    for (const { id, repliedUs } of trace.operations({ commands: ['BZPOPMIN'], ids: just }))
+      if (repliedUs === null || repliedUs >= atUs) yield id;
+  }
+
+  operationsOf({ queue, member }: Journey): OperationsOf | null {
+    return this.#sift.queues.get(queue)?.underWay.get(member.toString('latin1')) ?? null;
+  }
+
+  withoutStrangers(queue: string): boolean {
+    let without = this.#strangers.get(queue);
+    if (without === undefined) {
+      const messages = this.#sift.queues.get(queue)?.underWay.values() ?? [];
+      without = [...messages].every(({ enqueues, pops }) => enqueues > 0 || pops === 0);
+      this.#strangers.set(queue, without);
+    }
+    return without;
+  }
+}

@@ -1,0 +1,435 @@
+/**
+ * One pass over a trace that tells the messages that were plainly delivered from all others. Plain is: put into its queue once, popped once, backed up
+ * once, acknowledged once, each after the other, where no hole comes near, for somebody who never left: of such a message the judges say `delivered`,
+ * whatever else is in the trace. It is counted and forgotten; the others are suspects, and are judged by what the trace shows around them.
+ *
+ * Memory grows with the messages under way and the suspects, and by some 50 bytes for each plain message.
+ *
+ * Some traces cannot be sifted: where messages do not say whom they are for, are sent past the core layer, or are sent one by one (`send`), and where
+ * queues are general channels, are lists, or are changed by hand. `refused` says why.
+ */
+import type { Reply, Trace, TraceConnection, TraceHole, TraceOperation } from '../../proxy/trace/trace.js';
+import { decodeMember, recipientsOf } from '../../server/layers/message.js';
+import { acceptanceOf } from '../acceptance.js';
+import { ConnectionUses } from '../connection-uses.js';
+import { SEVERAL_READERS, SeveralReaders } from '../focus/several-readers.js';
+import { Clocks } from '../hints/clock-skew.js';
+import { JourneyBuilder } from '../journey.js';
+import { markOf } from '../mark.js';
+import { DEFAULT_FIELDS } from '../payload.js';
+import { QueuePlaces } from '../places.js';
+import { isProcessQueue, type Step, stepOf } from '../profiles/channel-layer.js';
+import { pubSubStepOf } from '../profiles/pubsub.js';
+import { upkeepOf } from '../profiles/queue-upkeep.js';
+import { Transactions } from '../transaction.js';
+import { hashOf, type Innocent, Innocents } from './innocents.js';
+import { SiftedQueue, type UnderWay } from './sifted-queue.js';
+
+/** More suspects than this are no exception. */
+const MOST_SUSPECTS = 200_000;
+/** Between ZRANGE and the script of one group_send. */
+const READ_MEMBERS_WITHIN_US = 1_000_000;
+
+export class Sift {
+  readonly queues = new Map<string, SiftedQueue>();
+  readonly innocents = new Innocents();
+  readonly uses = new ConnectionUses();
+  readonly clocks: Clocks;
+  /** Joins and leaves, and roll calls. */
+  readonly groups: JourneyBuilder;
+  /** Of each channel, the operations by which it joined or left, or was first seen in a group; ascending. */
+  readonly members = new Map<string, number[]>();
+  /** Operations without keys that may concern every queue. */
+  readonly everywhere: number[] = [];
+  /** Every list of recipients. */
+  readonly recipients: (readonly string[])[] = [];
+  /** Why this trace cannot be sifted; null where it can. */
+  refused: string | null = null;
+
+  readonly #trace: Pick<Trace, 'operation'>;
+  readonly #connections: ReadonlyMap<number, TraceConnection>;
+  readonly #holes: readonly TraceHole[];
+  readonly #transactions = new Transactions();
+  readonly #readers = new SeveralReaders();
+  readonly #numbers = new Map<string, number>();
+  readonly #byNumber: SiftedQueue[] = [];
+  readonly #groupsOf = new Map<string, Set<string>>();
+  /** Channels that had left all groups at some time. */
+  readonly #left = new Set<string>();
+  readonly #sights = new Set<string>();
+  readonly #shownUs = new Map<string, number>();
+  #messages = 0;
+
+  constructor(
+    trace: Pick<Trace, 'operation' | 'operations' | 'startedUnixUs'>,
+    connections: ReadonlyMap<number, TraceConnection>,
+    holes: readonly TraceHole[],
+  ) {
+    this.#trace = trace;
+    this.#connections = connections;
+    this.#holes = holes.filter(({ reason }) => reason !== 'redacted');
+    this.clocks = new Clocks(trace.startedUnixUs);
+    this.groups = new JourneyBuilder(DEFAULT_FIELDS, new QueuePlaces(trace));
+  }
+
+  /** The next operation of the trace. */
+  add(operation: TraceOperation): void {
+    this.uses.add(operation);
+    const { transaction } = operation;
+    if (operation.command === 'MULTI') return;
+    if (transaction === null) this.#take(operation, operation.reply);
+    else
+      for (const [ended, reply] of this.#transactions.ended(operation, transaction)) this.#take(ended, reply);
+  }
+
+  /** The trace is over, at this moment. */
+  end(endUs: number): void {
+    for (const queue of this.queues.values()) queue.end(endUs);
+  }
+
+  queueOf(number: number): SiftedQueue {
+    return this.#byNumber[number] as SiftedQueue;
+  }
+
+  *suspects(): Generator<readonly [SiftedQueue, UnderWay]> {
+    for (const queue of this.queues.values())
+      for (const message of queue.underWay.values()) yield [queue, message];
+  }
+
+  #take(operation: TraceOperation, reply: Reply | null): void {
+    const step = stepOf(operation, reply);
+    if (step === null) {
+      this.#other(operation, reply);
+      return;
+    }
+    switch (step.step) {
+      case 'join':
+      case 'leave':
+      case 'members':
+        this.groups.add(operation, reply, step);
+        this.#grouped(operation, reply, step);
+        return;
+    }
+    if (operation.transaction !== null) this.#refuse('a queue is used in transactions');
+    if (operation.command === 'BLPOP' || operation.command === 'BRPOPLPUSH')
+      this.#refuse('its queues are lists');
+    switch (step.step) {
+      case 'enqueue':
+        this.#enqueued(operation, reply, step);
+        return;
+      case 'poll':
+        this.#polled(operation, reply, step);
+        return;
+      case 'restore': {
+        const queue = this.#queue(step.queue, operation);
+        this.#received(queue, operation);
+        if (reply?.kind !== 'error') queue.restored();
+        return;
+      }
+      case 'take': {
+        const queue = this.#queue(step.queue, operation);
+        this.#received(queue, operation);
+        if (isNothing(reply)) queue.foundEmpty();
+        for (const member of step.members) {
+          const message = this.#popped(queue, member, operation);
+          if (message) this.#backedUp(queue, message, operation);
+        }
+        return;
+      }
+      case 'backup': {
+        const queue = this.#queue(step.queue, operation);
+        const message = this.#message(queue, step.member, operation);
+        if (reply?.kind === 'error') message.odd = true;
+        else this.#backedUp(queue, message, operation);
+        return;
+      }
+      case 'acknowledge': {
+        const queue = this.#queue(step.queue, operation);
+        if (step.members.length === 0 && reply === null) queue.openAcknowledgement(operation);
+        for (const member of step.members)
+          this.#acknowledged(queue, this.#message(queue, member, operation), operation);
+      }
+    }
+  }
+
+  #other(operation: TraceOperation, reply: Reply | null): void {
+    const upkeep = upkeepOf(operation, reply);
+    if (operation.command === 'SELECT') this.everywhere.push(operation.id);
+    if (upkeep === null) {
+      const pubsub = pubSubStepOf(operation);
+      if (pubsub?.step === 'publish' || pubsub?.step === 'subscribe')
+        this.#refuse('it has messages of the pub/sub layer');
+      return;
+    }
+    if (upkeep.upkeep === 'remove') {
+      const { of } = upkeep;
+      if ('prefix' in of || of.keys.some((key) => isProcessQueue(key.replace('$inflight', ''))))
+        this.#refuse('queues were removed');
+      return;
+    }
+    if (!isProcessQueue(upkeep.queue)) return;
+    const queue = this.#queue(upkeep.queue, operation);
+    switch (upkeep.upkeep) {
+      case 'trim':
+        queue.trimmed(upkeep.removed ?? 0);
+        return;
+      case 'expire':
+        return;
+      default:
+        this.#refuse('messages were sent one by one');
+    }
+  }
+
+  #grouped(
+    { id, requestedUs }: TraceOperation,
+    reply: Reply | null,
+    step: Extract<Step, { step: 'join' | 'leave' | 'members' }>,
+  ): void {
+    if (step.step === 'members') {
+      for (const channel of step.channels) {
+        this.#shownUs.set(channel, requestedUs);
+        const sight = `${channel}\n${step.group}`;
+        if (this.#sights.has(sight)) continue;
+        this.#sights.add(sight);
+        this.#member(channel, id);
+        this.#groups(channel).add(step.group);
+      }
+      return;
+    }
+    this.#member(step.channel, id);
+    if (reply?.kind === 'error') return;
+    const groups = this.#groups(step.channel);
+    if (step.step === 'join') groups.add(step.group);
+    else groups.delete(step.group);
+    if (groups.size === 0) this.#left.add(step.channel);
+  }
+
+  #member(channel: string, operation: number): void {
+    const list = this.members.get(channel);
+    if (list) list.push(operation);
+    else this.members.set(channel, [operation]);
+  }
+
+  #groups(channel: string): Set<string> {
+    let groups = this.#groupsOf.get(channel);
+    if (!groups) {
+      groups = new Set();
+      this.#groupsOf.set(channel, groups);
+    }
+    return groups;
+  }
+
+  #enqueued(operation: TraceOperation, reply: Reply | null, step: Extract<Step, { step: 'enqueue' }>): void {
+    if (step.by === 'send') this.#refuse('messages were sent one by one');
+    if (Number.isNaN(step.score)) this.#refuse('its queues are lists');
+    const acceptance = acceptanceOf(reply, step);
+    const queues = new Set(step.deliveries.map(({ queue }) => queue));
+    for (const { queue: name, member, capacity } of step.deliveries) {
+      const queue = this.#queue(name, operation);
+      const message = this.#message(queue, member, operation);
+      if (message.enqueues === 0) message.firstUs = operation.requestedUs;
+      message.enqueues++;
+      message.lastUs = operation.requestedUs;
+      message.enqueue = operation;
+      if (queues.size < step.deliveries.length) message.odd = true;
+      message.recipients = this.#recipientsOf(member);
+      if (this.#holes.length > 0) message.sinceUs = this.#membersSinceUs(operation, message.recipients);
+      queue.recipients.add(message.recipients);
+      this.clocks.add(markOf(operation, name), step.score);
+      if (queue.capacity !== null && queue.capacity !== capacity)
+        this.#refuse('the capacity of a queue changes');
+      queue.capacity = capacity;
+      if (acceptance !== 'full' && acceptance !== 'refused') queue.waits(message, operation.requestedUs);
+      if (acceptance === 'accepted' && !message.accepted) {
+        message.accepted = true;
+        queue.accepted({
+          at: message.at,
+          enqueue: { ...markOf(operation, name), expiry: step.expiry },
+          recipients: this.recipients[message.recipients] ?? null,
+        });
+      }
+    }
+  }
+
+  #recipientsOf(member: Buffer): number {
+    const decoded = decodeMember(member);
+    const recipients = decoded.ok ? recipientsOf(decoded.message) : null;
+    if (recipients === null) {
+      this.#refuse('messages do not say whom they are for');
+      return -1;
+    }
+    const key = recipients.join('\n');
+    let number = this.#numbers.get(key);
+    if (number === undefined) {
+      number = this.recipients.length;
+      this.recipients.push(recipients);
+      this.#numbers.set(key, number);
+    }
+    return number;
+  }
+
+  #polled(operation: TraceOperation, reply: Reply | null, step: Extract<Step, { step: 'poll' }>): void {
+    for (const name of step.queues) {
+      const queue = this.#queue(name, operation);
+      const { facts } = queue;
+      facts.pollUs = Math.max(facts.pollUs, step.seconds * 1e6 || 0);
+      if (!(step.seconds > 0)) facts.odd ??= 'its polls wait for ever';
+      this.#received(queue, operation);
+      if (isNothing(reply)) queue.foundEmpty();
+    }
+    if (step.taken) this.#popped(this.#queue(step.taken.queue, operation), step.taken.member, operation);
+  }
+
+  #popped(queue: SiftedQueue, member: Buffer, operation: TraceOperation): UnderWay {
+    const message = this.#message(queue, member, operation);
+    if (message.pops === 0) queue.facts.popped++;
+    message.pops++;
+    message.pop = operation;
+    queue.left(message);
+    this.#readers.popped(queue.name, message.member, operation);
+    return message;
+  }
+
+  #backedUp(queue: SiftedQueue, message: UnderWay, operation: TraceOperation): void {
+    if (message.backups === 0) queue.facts.backedUp++;
+    message.backups++;
+    message.backup = operation;
+    queue.backedUp(message);
+    queue.handlers.add(operation.connection);
+    if (message.enqueues > 0 && message.pops === 0) this.#unseen(queue);
+    if (this.#readers.shownBy(queue.name, message.member)) queue.facts.odd ??= SEVERAL_READERS;
+  }
+
+  #acknowledged(queue: SiftedQueue, message: UnderWay, operation: TraceOperation): void {
+    message.acknowledgements++;
+    message.acknowledgement = operation;
+    queue.acknowledged(message);
+    queue.handlers.add(operation.connection);
+    if (message.enqueues > 0 && message.backups === 0) this.#unseen(queue);
+    const innocent = this.#innocent(queue, message);
+    if (!innocent) return;
+    this.innocents.add(innocent, message.hash);
+    queue.underWay.delete(message.member);
+  }
+
+  /** Null where it is not plain. */
+  #innocent(queue: SiftedQueue, message: UnderWay): Innocent | null {
+    const { at, odd, enqueues, pops, backups, acknowledgements } = message;
+    const { enqueue, pop, backup, acknowledgement } = message;
+    if (odd || enqueues !== 1 || pops !== 1 || backups !== 1 || acknowledgements !== 1) return null;
+    if (!enqueue || !pop || !backup || !acknowledgement || pop.repliedUs === null) return null;
+    if (backup.id !== pop.id && backup.requestedUs < pop.repliedUs) return null;
+    const doneUs = acknowledgement.repliedUs ?? acknowledgement.requestedUs;
+    if (doneUs < backup.requestedUs) return null;
+    const closedUs = this.#connections.get(backup.connection)?.closedUs ?? null;
+    if (closedUs !== null && closedUs < (backup.repliedUs ?? Number.POSITIVE_INFINITY)) return null;
+    const recipients = this.recipients[message.recipients] ?? [];
+    if (recipients.every((channel) => this.#left.has(channel))) return null;
+    if (this.#holes.some((hole) => hole.fromUs <= doneUs && (hole.toUs ?? doneUs) >= message.sinceUs))
+      return null;
+    return {
+      at,
+      queue: queue.number,
+      taker: pop.connection,
+      poppedUs: pop.repliedUs,
+      enqueue: enqueue.id,
+      pop: pop.id,
+      backup: backup.id,
+      acknowledgement: acknowledgement.id,
+    };
+  }
+
+  /** Before this, holes do not matter for who its recipients were. */
+  #membersSinceUs({ requestedUs }: TraceOperation, recipients: number): number {
+    const shown = (this.recipients[recipients] ?? []).map((channel) => this.#shownUs.get(channel) ?? 0);
+    return Math.min(requestedUs - READ_MEMBERS_WITHIN_US, ...shown);
+  }
+
+  #received(queue: SiftedQueue, operation: TraceOperation): void {
+    queue.received(operation, this.#connections.get(operation.connection)?.closedUs ?? null);
+  }
+
+  #unseen(queue: SiftedQueue): void {
+    queue.facts.odd ??= "some of its messages' way is not in the trace";
+  }
+
+  #queue(name: string, operation: TraceOperation): SiftedQueue {
+    let queue = this.queues.get(name);
+    if (!queue) {
+      queue = new SiftedQueue(name, this.#byNumber.length);
+      this.queues.set(name, queue);
+      this.#byNumber.push(queue);
+      if (queue.facts.odd !== null) this.#refuse('it has general channels');
+    }
+    queue.connections.add(operation.connection);
+    queue.operations++;
+    return queue;
+  }
+
+  #message(queue: SiftedQueue, member: Buffer, operation: TraceOperation): UnderWay {
+    const key = member.toString('latin1');
+    let message = queue.underWay.get(key);
+    if (!message) {
+      const hash = hashOf(queue.number, member);
+      const known = this.innocents.mayHave(hash) ? this.#knownAs(queue, member, hash) : null;
+      message = known ?? newMessage(this.#messages++, key, hash, operation);
+      queue.underWay.set(key, message);
+      if (queue.underWay.size > MOST_SUSPECTS) this.#refuse('most of its messages are not plainly delivered');
+    }
+    return message;
+  }
+
+  /** A plain message that is seen once more is plain no longer. */
+  #knownAs(queue: SiftedQueue, member: Buffer, hash: number): UnderWay | null {
+    for (const row of this.innocents.rowsOf(hash)) {
+      const innocent = this.innocents.row(row);
+      const enqueue = this.#trace.operation(innocent.enqueue);
+      const step = enqueue && stepOf(enqueue, enqueue.reply);
+      if (innocent.queue !== queue.number || !enqueue || step?.step !== 'enqueue') continue;
+      if (!step.deliveries.some((one) => one.queue === queue.name && one.member.equals(member))) continue;
+      this.innocents.revoke(row);
+      const operation = (id: number): TraceOperation | null => this.#trace.operation(id) ?? null;
+      return {
+        ...newMessage(innocent.at, member.toString('latin1'), hash, enqueue),
+        odd: true,
+        ...{ enqueues: 1, pops: 1, backups: 1, acknowledgements: 1, accepted: true },
+        enqueue,
+        pop: operation(innocent.pop),
+        backup: operation(innocent.backup),
+        acknowledgement: operation(innocent.acknowledgement),
+        recipients: this.#recipientsOf(member),
+      };
+    }
+    return null;
+  }
+
+  #refuse(why: string): void {
+    this.refused ??= why;
+  }
+}
+
+function newMessage(at: number, member: string, hash: number, { requestedUs }: TraceOperation): UnderWay {
+  return {
+    at,
+    member,
+    hash,
+    odd: false,
+    enqueues: 0,
+    pops: 0,
+    backups: 0,
+    acknowledgements: 0,
+    enqueue: null,
+    pop: null,
+    backup: null,
+    acknowledgement: null,
+    firstUs: requestedUs,
+    lastUs: requestedUs,
+    sinceUs: 0,
+    recipients: -1,
+    accepted: false,
+  };
+}
+
+function isNothing(reply: Reply | null): boolean {
+  return reply?.kind === 'null' || (reply?.kind === 'array' && reply.items.length === 0);
+}

@@ -1,0 +1,70 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { importCapture } from '../../proxy/import/import.js';
+import { openTrace } from '../../proxy/trace/open.js';
+import type { Trace } from '../../proxy/trace/trace.js';
+import { audit } from '../audit.js';
+import { DEFAULT_FIELDS } from '../payload.js';
+import { CutTrace } from '../testing/cut-trace.js';
+import { randomCuts, randomJourneys } from '../testing/random-journeys.js';
+import { siftedAudit } from './sifted-audit.js';
+
+/** The audit by sifting beside that of the whole, as JSON has them; null where sifting says nothing. */
+function both(trace: Trace) {
+  const sifted = siftedAudit(trace, DEFAULT_FIELDS);
+  if (!sifted) return null;
+  const { fates, ...report } = sifted;
+  const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+  return { sifted: plain({ ...report, fates: [...fates] }), whole: plain(audit(trace)) };
+}
+
+describe('an audit by sifting says what that of the whole trace says, or nothing', () => {
+  it('of random journeys', () => {
+    let said = 0;
+    fc.assert(
+      fc.property(randomJourneys, ({ trace }) => {
+        const audits = both(trace);
+        if (!audits) return;
+        said++;
+        expect(audits.sifted).toEqual(audits.whole);
+      }),
+      { numRuns: 60 },
+    );
+    expect(said).toBeGreaterThan(10);
+  });
+
+  it('of random journeys with holes', () => {
+    const cut = randomJourneys.chain(({ trace }) => {
+      const connections = [...trace.connections()].map(({ id }) => id);
+      return randomCuts(trace.watermarkUs, connections, 100_000).map((cuts) => new CutTrace(trace, cuts));
+    });
+    fc.assert(
+      fc.property(cut, (trace) => {
+        const audits = both(trace);
+        if (audits) expect(audits.sifted).toEqual(audits.whole);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it.each(['v5', 'desync'])('of the capture %s', async (name) => {
+    const folder = mkdtempSync(join(tmpdir(), 'gaptrace-sift-'));
+    try {
+      const path = join(folder, 'trace.db');
+      await importCapture({ file: join('examples', `${name}.capture.jsonl.gz`), trace: path });
+      const trace = openTrace(path);
+      try {
+        const audits = both(trace);
+        expect(audits).not.toBeNull();
+        expect(audits?.sifted).toEqual(audits?.whole);
+      } finally {
+        trace.close();
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});

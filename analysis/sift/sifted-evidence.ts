@@ -1,0 +1,77 @@
+/**
+ * The evidence of a sifted trace for those who ask about all of it: who was in which group, connections and holes as ever; of the queues only what
+ * the sift has kept. No judge may use it: for them most of the messages are missing.
+ */
+import type { Trace } from '../../proxy/trace/trace.js';
+import type { ConnectionUse } from '../connection-uses.js';
+import { Evidence } from '../evidence.js';
+import type { Journey, Journeys, QueueHistory } from '../journey.js';
+import { type Mark, markOf } from '../mark.js';
+import { type PayloadFields, readPayload } from '../payload.js';
+import { BACKUP_SUFFIX } from '../profiles/channel-layer.js';
+import { EVERYTHING } from '../scope.js';
+import type { Sift } from './sift.js';
+import type { SiftedQueue, UnderWay } from './sifted-queue.js';
+
+export class SiftedEvidence extends Evidence {
+  readonly #sift: Sift;
+
+  constructor(sift: Sift, trace: Trace, fields: PayloadFields) {
+    super(trace, fields, EVERYTHING, journeysOf(sift, fields));
+    this.#sift = sift;
+  }
+
+  override get uses(): ReadonlyMap<number, ConnectionUse> {
+    return this.#sift.uses.all;
+  }
+}
+
+function journeysOf(sift: Sift, fields: PayloadFields): Journeys {
+  const { memberships, seenIn } = sift.groups.done();
+  const queues = [...sift.queues.values()];
+  return {
+    journeys: [],
+    queues: new Map(queues.map((queue) => [queue.name, historyOf(queue, fields)])),
+    memberships,
+    seenIn,
+    connectionsOf: new Map(queues.map(({ name, connections }) => [name, connections])),
+  };
+}
+
+function historyOf(queue: SiftedQueue, fields: PayloadFields): QueueHistory {
+  const left = [...queue.underWay.values()].filter(({ backups }) => backups > 0);
+  return {
+    name: queue.name,
+    key: queue.name,
+    receives: queue.lastReceives(),
+    restores: [],
+    emptyPolls: [],
+    openPolls: [],
+    pollUs: queue.facts.pollUs,
+    upkeep: [],
+    openAcknowledgements: queue.lastOpenAcknowledgements(),
+    acknowledgements: [],
+    journeys: left.sort((a, b) => a.at - b.at).map((message) => journeyOf(message, queue.name, fields)),
+  };
+}
+
+/** Its backup and its acknowledgement. */
+function journeyOf(
+  { member, backup, acknowledgement }: UnderWay,
+  queue: string,
+  fields: PayloadFields,
+): Journey {
+  const bytes = Buffer.from(member, 'latin1');
+  const marks = (operation: UnderWay['backup']): Mark[] =>
+    operation ? [markOf(operation, queue + BACKUP_SUFFIX)] : [];
+  return {
+    queue,
+    member: bytes,
+    payload: readPayload(bytes, fields),
+    enqueues: [],
+    pops: [],
+    backups: marks(backup),
+    refusedBackups: [],
+    acknowledgements: marks(acknowledgement),
+  };
+}

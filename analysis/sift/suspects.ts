@@ -1,0 +1,171 @@
+/**
+ * The verdicts on the messages that a sift did not let pass, each from as little of the trace as it takes: those of one queue that are near
+ * to each other by one look; whom a look does not settle, by a larger one; and whom none settles, by all that there is of its queues.
+ */
+import type { Trace } from '../../proxy/trace/trace.js';
+import { type Span, spanOf } from '../focus/focused-trace.js';
+import { Look, type Reach, type SeenQueue } from '../focus/look.js';
+import { ReadOperations } from '../focus/read-operations.js';
+import type { SurveyIndex } from '../focus/survey-index.js';
+import type { Judgement } from '../judgement.js';
+import type { PayloadFields } from '../payload.js';
+import { stepOf } from '../profiles/channel-layer.js';
+import type { KnownBySift } from './known.js';
+import type { Sift } from './sift.js';
+import { SiftIndex } from './sift-index.js';
+import type { SiftedQueue, UnderWay } from './sifted-queue.js';
+
+/** A suspect, judged. */
+export interface Suspect {
+  /** Its number among all messages, in the order in which each is first seen. */
+  readonly at: number;
+  readonly judgement: Judgement;
+  /** The pop that lost it, where one did. */
+  readonly lostPop: number | null;
+}
+
+/** How long before the first and after the last operation of a message is looked at. */
+const LOOKS_US: readonly Reach[] = [
+  [15_000, 60_000],
+  [100_000, 300_000],
+  [600_000, 600_000],
+  [3_000_000, 3_000_000],
+];
+/** A look may see so many operations of its queues. */
+const MOST_SEEN = 300_000;
+/** Where its messages are many for what a queue has, one look at all of it costs less than one at each. */
+const FEW_FOR_EACH = 500;
+
+export class Suspects {
+  readonly judged: Suspect[] = [];
+  readonly #trace: Trace;
+  readonly #fields: PayloadFields;
+  readonly #sift: Sift;
+  readonly #known: KnownBySift;
+  readonly #index: SurveyIndex;
+
+  constructor(sift: Sift, known: KnownBySift, trace: Trace, fields: PayloadFields) {
+    this.#sift = sift;
+    this.#known = known;
+    this.#trace = trace;
+    this.#fields = fields;
+    this.#index = new SiftIndex(sift);
+  }
+
+  /** Those whom no part of the trace settles. The others are in `judged`. */
+  judge(): UnderWay[] {
+    const left = [...this.#sift.queues.values()].flatMap((queue) => this.#judgeQueue(queue));
+    this.judged.sort((a, b) => a.at - b.at);
+    return left;
+  }
+
+  #judgeQueue(queue: SiftedQueue): UnderWay[] {
+    let left = [...queue.underWay.values()].sort((a, b) => spanned(a)[0] - spanned(b)[0]);
+    if (left.length === 0) return [];
+    for (const [beforeUs, afterUs] of queue.facts.odd === null ? LOOKS_US : []) {
+      if (queue.operations < FEW_FOR_EACH * left.length) break;
+      const runs = together(left, beforeUs + afterUs);
+      left = runs.flatMap((some) => this.#lookAround(queue, some, [beforeUs, afterUs]));
+    }
+    return left.length === 0 ? [] : this.#lookAtAll(queue, left);
+  }
+
+  #lookAround(
+    queue: SiftedQueue,
+    messages: readonly UnderWay[],
+    [beforeUs, afterUs]: Reach,
+  ): readonly UnderWay[] {
+    const spans = messages.map(spanned);
+    const fromUs = Math.min(...spans.map(([from]) => from)) - beforeUs;
+    const toUs = Math.max(...spans.map(([, to]) => to)) + afterUs;
+    const queues = this.#sentWith(messages, queue);
+    const span = spanOf(fromUs, toUs, this.#trace);
+    return this.#sees(queues, span) ? this.#look(queues, span, queue, messages) : messages;
+  }
+
+  /** All that there is of its queues. */
+  #lookAtAll(queue: SiftedQueue, messages: readonly UnderWay[]): UnderWay[] {
+    const queues = this.#sentWith(messages, queue);
+    const operations = queues.reduce((sum, one) => sum + one.operations, 0);
+    if (operations > MOST_SEEN) return [...messages];
+    const span = { fromId: 0, beforeId: Number.MAX_SAFE_INTEGER, fromUs: null, toUs: null };
+    return this.#look(queues, span, queue, messages);
+  }
+
+  /** Is it not too much for one look? */
+  #sees(queues: readonly SiftedQueue[], { fromId, beforeId }: Span): boolean {
+    if (queues.reduce((sum, one) => sum + one.operations, 0) <= MOST_SEEN) return true;
+    let seen = 0;
+    const keys = queues.flatMap(({ name }) => [name, `${name}$inflight`]);
+    for (const _ of this.#trace.operationIds(keys, fromId, beforeId)) if (++seen > MOST_SEEN) return false;
+    return true;
+  }
+
+  /** The queue, and those to which its messages were sent by a script that found some of its queues full: which, only all of them can show. */
+  #sentWith(messages: readonly UnderWay[], queue: SiftedQueue): SiftedQueue[] {
+    const queues = new Set([queue]);
+    for (const { enqueue, pops, accepted } of messages) {
+      if (!enqueue || pops > 0 || accepted) continue;
+      const step = stepOf(enqueue, enqueue.reply);
+      if (step?.step !== 'enqueue') continue;
+      for (const delivery of step.deliveries) {
+        const other = this.#sift.queues.get(delivery.queue);
+        if (other) queues.add(other);
+      }
+    }
+    return [...queues];
+  }
+
+  /** Those that the look does not settle. */
+  #look(
+    queues: readonly SeenQueue[],
+    span: Span,
+    { name }: SiftedQueue,
+    messages: readonly UnderWay[],
+  ): UnderWay[] {
+    const trace = this.#trace;
+    const ground = { trace, index: this.#index, fields: this.#fields, known: this.#known };
+    const look = new Look(queues, span, { ...ground, read: new ReadOperations(trace) });
+    const journeys = new Map(
+      look.journeys
+        .filter(({ queue }) => queue === name)
+        .map((journey) => [journey.member.toString('latin1'), journey]),
+    );
+    return messages.filter((message) => {
+      const journey = journeys.get(message.member);
+      const found = journey && look.judgement(journey);
+      if (!found) return true;
+      const { ending, payload, queue, member, verdict, cause, because, alternatives } = found;
+      const { waypoints, cites, present, taker, atUs, process } = found;
+      this.judged.push({
+        at: message.at,
+        // Without the story, which would keep the whole look.
+        judgement: {
+          ...{ payload, queue, member, verdict, cause, because, alternatives },
+          ...{ waypoints, cites, present, taker, atUs, process, story: [], consequences: [] },
+        },
+        lostPop: ending.at === 'pop' ? ending.pop.id : null,
+      });
+      return false;
+    });
+  }
+}
+
+/** From its first operation to its last. */
+function spanned({ firstUs, enqueue, pop, backup, acknowledgement }: UnderWay): readonly [number, number] {
+  const all = [enqueue, pop, backup, acknowledgement].flatMap((one) => one ?? []);
+  const lastUs = Math.max(...all.map(({ requestedUs, repliedUs }) => repliedUs ?? requestedUs));
+  return [firstUs, Math.max(firstUs, lastUs)];
+}
+
+/** Runs of messages within so long of each other. */
+function together(messages: readonly UnderWay[], withinUs: number): UnderWay[][] {
+  const runs: UnderWay[][] = [];
+  for (const message of messages) {
+    const run = runs.at(-1);
+    const [first] = run ?? [];
+    if (run && first && spanned(message)[0] - spanned(first)[0] <= withinUs) run.push(message);
+    else runs.push([message]);
+  }
+  return runs;
+}
