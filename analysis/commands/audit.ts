@@ -2,9 +2,10 @@
 import type { Command } from 'commander';
 import { print } from '../../terminal/print.js';
 import { ProgressLine } from '../../terminal/progress.js';
-import { type Audit, audit } from '../audit.js';
 import { openTraces } from '../open-traces.js';
 import { renderAudit } from '../render/audit-text.js';
+import { auditAny } from '../sift/audit-any.js';
+import type { SiftedAudit } from '../sift/sifted-audit.js';
 import { exitStatusOf, VERDICTS } from '../verdict.js';
 import {
   EXIT_STATUS,
@@ -51,7 +52,7 @@ async function runAudit(paths: readonly string[], options: JudgeOptions): Promis
   const onRead = (rows: number) => line.update(() => `reading the trace: ${rows.toLocaleString('en')} rows`);
   const trace = openTraces(paths, { onRead });
   try {
-    const report = trace.snapshot(() => audit(trace, fieldsOf(options), options.prefix));
+    const report = trace.snapshot(() => auditAny(trace, fieldsOf(options), options.prefix ?? []));
     line.clear();
     switch (formatOf(options)) {
       case 'json':
@@ -73,13 +74,17 @@ async function runAudit(paths: readonly string[], options: JudgeOptions): Promis
 }
 
 /** One JSON text, with each fate on a line of its own: there are as many as messages. */
-function* jsonOf({ fates, ...report }: Audit): Generator<string> {
+function* jsonOf({ fates, ...report }: SiftedAudit): Generator<string> {
   yield `${JSON.stringify(report, null, 2).slice(0, -'\n}'.length)},\n  "fates": [`;
-  for (const [at, fate] of fates.entries()) yield `${at === 0 ? '' : ','}\n    ${JSON.stringify(fate)}`;
-  yield `${fates.length === 0 ? '' : '\n  '}]\n}\n`;
+  let some = false;
+  for (const fate of fates) {
+    yield `${some ? ',' : ''}\n    ${JSON.stringify(fate)}`;
+    some = true;
+  }
+  yield `${some ? '\n  ' : ''}]\n}\n`;
 }
 
-function* partsOf({ schema, trace, totals, clusters, per_minute, answers, hints, fates }: Audit) {
+function* partsOf({ schema, trace, totals, clusters, per_minute, answers, hints, fates }: SiftedAudit) {
   yield { part: 'trace', schema, ...trace };
   yield { part: 'totals', ...totals };
   for (const cluster of clusters) yield { part: 'cluster', ...cluster };

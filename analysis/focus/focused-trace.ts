@@ -14,9 +14,10 @@ import type {
   TraceUse,
 } from '../../proxy/trace/trace.js';
 import { Evidence } from '../evidence.js';
-import type { Journey, QueueHistory } from '../journey.js';
+import { type Journey, type QueueHistory, readJourneys } from '../journey.js';
 import { PartialTrace } from '../partial-trace.js';
 import type { PayloadFields } from '../payload.js';
+import { EVERYTHING } from '../scope.js';
 import type { ReadOperations } from './read-operations.js';
 
 /** The reason of the holes around a part. */
@@ -50,6 +51,8 @@ export function spanOf(fromUs: number, toUs: number, trace: Trace): Span {
 /** What a pass over the whole trace has shown (../sift/), so that no part of it need say it. */
 export interface Known {
   readonly connections: ReadonlyMap<number, TraceConnection>;
+  /** Connections that touch each queue or its backup. */
+  readonly connectionsOf: ReadonlyMap<string, ReadonlySet<number>>;
   /** Connections of the process that reads a queue. */
   reading(queue: string): readonly TraceConnection[] | null;
   /** Was no request on this connection ever sent before the reply to an earlier one? */
@@ -147,10 +150,15 @@ export class FocusedEvidence extends Evidence {
   reachedOut = false;
 
   readonly #known: Known | undefined;
+  readonly #leftOut: readonly TraceHole[];
 
   constructor(trace: FocusedTrace, fields: PayloadFields, known?: Known) {
-    super(trace, fields);
+    super(trace, fields, EVERYTHING, {
+      ...readJourneys(trace, fields),
+      ...(known ? { connectionsOf: known.connectionsOf } : {}),
+    });
     this.#known = known;
+    this.#leftOut = this.holes.filter(({ reason }) => reason === LEFT_OUT);
   }
 
   /** Where all its operations are known, none of them is left out. */
@@ -185,13 +193,26 @@ export class FocusedEvidence extends Evidence {
     for (const hole of super.holesHiding(queue, span)) if (hole.reason !== LEFT_OUT) yield hole;
   }
 
+  #repliesElsewhere(queue: string, span: { readonly fromUs: number; readonly toUs: number }): boolean {
+    return this.holes.some(
+      ({ direction, connection, fromUs, toUs }) =>
+        direction === 'redis' &&
+        connection !== null &&
+        fromUs <= span.toUs &&
+        (toUs ?? Infinity) >= span.fromUs &&
+        !this.journeys.connectionsOf.get(queue)?.has(connection),
+    );
+  }
+
   override *holesHiding(
     queue: string,
     span: { readonly fromUs: number; readonly toUs: number },
   ): Generator<TraceHole, undefined> {
-    for (const hole of super.holesHiding(queue, span)) {
-      if (hole.reason === LEFT_OUT) this.reachedOut = true;
-      yield hole;
-    }
+    // Also where another hole is the first that is found: without what was left out nobody might have asked.
+    if (this.#leftOut.some(({ fromUs, toUs }) => fromUs <= span.toUs && (toUs ?? Infinity) >= span.fromUs))
+      this.reachedOut = true;
+    // Replies on a connection that the part does not show at this queue: the whole trace may.
+    if (!this.#known && this.#repliesElsewhere(queue, span)) this.reachedOut = true;
+    yield* super.holesHiding(queue, span);
   }
 }

@@ -112,7 +112,7 @@ export class Look {
     if (!this.#known?.withoutStrangers(queue)) return false;
     switch (ending.at) {
       case 'queue':
-        return ending.gone !== null || this.#span.toUs === null;
+        return (ending.gone !== null || this.#span.toUs === null) && this.#showsReceiving(queue);
       case 'left':
         return true;
       case 'enqueue':
@@ -122,6 +122,13 @@ export class Look {
       default:
         return false;
     }
+  }
+
+  /** Does the look show what the whole trace does: that messages of this queue are received, and none of them came past the proxy? */
+  #showsReceiving(name: string): boolean {
+    const { journeys, models } = this.evidence;
+    const shown = journeys.queues.get(name)?.journeys.some(({ pops }) => pops.length > 0);
+    return shown === true && models.of(name).stranger === null;
   }
 
   /**

@@ -14,7 +14,7 @@ import { seconds } from '../question.js';
 import { inTrace, plural, short, traceLine, visible, wrapped } from './text.js';
 
 /** `colour`: for a terminal that shows colours. */
-export function renderAudit(audit: Audit, colour = false): string {
+export function renderAudit(audit: Omit<Audit, 'fates'>, colour = false): string {
   const title = (text: string) => (colour ? styleText('bold', text) : text);
   const { totals, clusters, per_minute: minutes, answers, hints } = audit;
   return [

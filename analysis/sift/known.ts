@@ -10,12 +10,14 @@ const ANSWERED_WITHIN_US = 1_000_000;
 
 export class KnownBySift implements Known {
   readonly connections: ReadonlyMap<number, TraceConnection>;
+  readonly connectionsOf: ReadonlyMap<string, ReadonlySet<number>>;
   readonly #sift: Sift;
   readonly #trace: Trace;
   readonly #strangers = new Map<string, boolean>();
 
   constructor(sift: Sift, trace: Trace, connections: ReadonlyMap<number, TraceConnection>) {
     this.connections = connections;
+    this.connectionsOf = new Map([...sift.queues].map(([name, queue]) => [name, queue.connections]));
     this.#sift = sift;
     this.#trace = trace;
   }

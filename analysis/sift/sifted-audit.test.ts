@@ -11,27 +11,41 @@ import { DEFAULT_FIELDS } from '../payload.js';
 import { CutTrace } from '../testing/cut-trace.js';
 import { randomCuts, randomJourneys } from '../testing/random-journeys.js';
 import { siftedAudit } from './sifted-audit.js';
+import type { Looking } from './suspects.js';
+
+/** Looks that often do not see enough, and see no more than they must. */
+const SMALL: Looking = {
+  looksUs: [
+    [10_000, 20_000],
+    [20_000, 60_000],
+    [150_000, 700_000],
+  ],
+  fewForEach: 0,
+};
 
 /** The audit by sifting beside that of the whole, as JSON has them; null where sifting says nothing. */
-function both(trace: Trace) {
-  const sifted = siftedAudit(trace, DEFAULT_FIELDS);
+function both(trace: Trace, looking?: Looking) {
+  const sifted = siftedAudit(trace, DEFAULT_FIELDS, looking);
   if (!sifted) return null;
   const { fates, ...report } = sifted;
   const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
   return { sifted: plain({ ...report, fates: [...fates] }), whole: plain(audit(trace)) };
 }
 
-describe('an audit by sifting says what that of the whole trace says, or nothing', () => {
+describe.each([
+  ['the usual looks', undefined],
+  ['small looks', SMALL],
+])('with %s an audit by sifting says what that of the whole trace says, or nothing', (_, looking) => {
   it('of random journeys', () => {
     let said = 0;
     fc.assert(
       fc.property(randomJourneys, ({ trace }) => {
-        const audits = both(trace);
+        const audits = both(trace, looking);
         if (!audits) return;
         said++;
         expect(audits.sifted).toEqual(audits.whole);
       }),
-      { numRuns: 60 },
+      { numRuns: Number(process.env.RUNS ?? 60) },
     );
     expect(said).toBeGreaterThan(10);
   });
@@ -43,21 +57,21 @@ describe('an audit by sifting says what that of the whole trace says, or nothing
     });
     fc.assert(
       fc.property(cut, (trace) => {
-        const audits = both(trace);
+        const audits = both(trace, looking);
         if (audits) expect(audits.sifted).toEqual(audits.whole);
       }),
-      { numRuns: 60 },
+      { numRuns: Number(process.env.RUNS ?? 60) },
     );
   });
 
-  it.each(['v5', 'desync'])('of the capture %s', async (name) => {
+  it.each(['v5', 'desync'])('of the capture %s', async (name: string) => {
     const folder = mkdtempSync(join(tmpdir(), 'gaptrace-sift-'));
     try {
       const path = join(folder, 'trace.db');
       await importCapture({ file: join('examples', `${name}.capture.jsonl.gz`), trace: path });
       const trace = openTrace(path);
       try {
-        const audits = both(trace);
+        const audits = both(trace, looking);
         expect(audits).not.toBeNull();
         expect(audits?.sifted).toEqual(audits?.whole);
       } finally {

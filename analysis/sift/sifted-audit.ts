@@ -22,7 +22,10 @@ import { KnownBySift } from './known.js';
 import { Sift } from './sift.js';
 import { SiftIndex } from './sift-index.js';
 import { SiftedEvidence } from './sifted-evidence.js';
-import { type Suspect, Suspects } from './suspects.js';
+import { type Looking, type Suspect, Suspects, unsettled } from './suspects.js';
+
+/** A trace of no more operations than this fits into memory as a whole. */
+const HELD_WHOLE = 2_000_000;
 
 /** An audit whose fates are read from the trace as they are asked for. */
 export interface SiftedAudit extends Omit<Audit, 'fates'> {
@@ -30,7 +33,7 @@ export interface SiftedAudit extends Omit<Audit, 'fates'> {
 }
 
 /** Null: this trace takes an audit of the whole. */
-export function siftedAudit(trace: Trace, fields: PayloadFields): SiftedAudit | null {
+export function siftedAudit(trace: Trace, fields: PayloadFields, looking?: Looking): SiftedAudit | null {
   const connections = new Map([...trace.connections()].map((connection) => [connection.id, connection]));
   const sift = new Sift(trace, connections, [...trace.holes()]);
   for (const operation of trace.operations()) {
@@ -39,9 +42,17 @@ export function siftedAudit(trace: Trace, fields: PayloadFields): SiftedAudit | 
   }
   sift.end(trace.watermarkUs);
   const known = new KnownBySift(sift, trace, connections);
-  const suspects = new Suspects(sift, known, trace, fields);
-  if (suspects.judge().length > 0) return null;
-  return new Auditor(sift, known, suspects.judged, trace, fields).audit();
+  const suspects = new Suspects(sift, known, trace, fields, looking);
+  const left = suspects.judge();
+  if (left.length > 0 && trace.operationCount() <= HELD_WHOLE) return null;
+  const judged = [...suspects.judged, ...left.map((message) => unsettled(message, fields))];
+  return new Auditor(
+    sift,
+    known,
+    judged.sort((a, b) => a.at - b.at),
+    trace,
+    fields,
+  ).audit();
 }
 
 class Auditor {

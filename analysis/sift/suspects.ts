@@ -2,14 +2,15 @@
  * The verdicts on the messages that a sift did not let pass, each from as little of the trace as it takes: those of one queue that are near
  * to each other by one look; whom a look does not settle, by a larger one; and whom none settles, by all that there is of its queues.
  */
-import type { Trace } from '../../proxy/trace/trace.js';
+import type { Trace, TraceOperation } from '../../proxy/trace/trace.js';
 import { type Span, spanOf } from '../focus/focused-trace.js';
 import { Look, type Reach, type SeenQueue } from '../focus/look.js';
 import { ReadOperations } from '../focus/read-operations.js';
 import type { SurveyIndex } from '../focus/survey-index.js';
 import type { Judgement } from '../judgement.js';
-import type { PayloadFields } from '../payload.js';
-import { stepOf } from '../profiles/channel-layer.js';
+import { markOf } from '../mark.js';
+import { type PayloadFields, readPayload } from '../payload.js';
+import { BACKUP_SUFFIX, processOf, stepOf } from '../profiles/channel-layer.js';
 import type { KnownBySift } from './known.js';
 import type { Sift } from './sift.js';
 import { SiftIndex } from './sift-index.js';
@@ -24,7 +25,14 @@ export interface Suspect {
   readonly lostPop: number | null;
 }
 
-/** How long before the first and after the last operation of a message is looked at. */
+/** How it is looked at suspects. */
+export interface Looking {
+  /** How long before the first and after the last operation of a message is looked at, microseconds; one after the other. */
+  readonly looksUs: readonly Reach[];
+  /** Where a queue has fewer operations than this for each of its suspects, one look at all of it costs less than one at each. */
+  readonly fewForEach: number;
+}
+
 const LOOKS_US: readonly Reach[] = [
   [15_000, 60_000],
   [100_000, 300_000],
@@ -33,8 +41,41 @@ const LOOKS_US: readonly Reach[] = [
 ];
 /** A look may see so many operations of its queues. */
 const MOST_SEEN = 300_000;
-/** Where its messages are many for what a queue has, one look at all of it costs less than one at each. */
-const FEW_FOR_EACH = 500;
+const USUAL: Looking = { looksUs: LOOKS_US, fewForEach: 500 };
+
+/** A message in its queue that no look settles. */
+export interface Unsettled {
+  readonly message: UnderWay;
+  readonly queue: string;
+}
+
+/** What is said of it, where the whole trace is too large to be asked. */
+export function unsettled({ message, queue }: Unsettled, fields: PayloadFields): Suspect {
+  const { at, enqueue, pop, backup, acknowledgement } = message;
+  const member = Buffer.from(message.member, 'latin1');
+  const inBackup = `${queue}${BACKUP_SUFFIX}`;
+  const waypoint = (role: string, operation: TraceOperation | null, key: string) =>
+    operation ? [{ role, mark: markOf(operation, key) }] : [];
+  const last = pop ?? enqueue ?? backup ?? acknowledgement;
+  return {
+    at,
+    judgement: {
+      ...{ payload: readPayload(member, fields), queue, member, verdict: 'indeterminate', cause: null },
+      because:
+        'what the trace shows around it does not decide it, and this trace is too large to be held in memory as a whole',
+      alternatives: [],
+      waypoints: [
+        ...waypoint('enqueue', enqueue, queue),
+        ...waypoint('pop', pop, queue),
+        ...waypoint('backup', backup, inBackup),
+        ...waypoint('acknowledge', acknowledgement, inBackup),
+      ],
+      ...{ cites: [], present: null, taker: pop?.connection ?? null, story: [], consequences: [] },
+      ...{ atUs: last?.repliedUs ?? last?.requestedUs ?? 0, process: processOf(queue) },
+    },
+    lostPop: null,
+  };
+}
 
 export class Suspects {
   readonly judged: Suspect[] = [];
@@ -43,8 +84,10 @@ export class Suspects {
   readonly #sift: Sift;
   readonly #known: KnownBySift;
   readonly #index: SurveyIndex;
+  readonly #looking: Looking;
 
-  constructor(sift: Sift, known: KnownBySift, trace: Trace, fields: PayloadFields) {
+  constructor(sift: Sift, known: KnownBySift, trace: Trace, fields: PayloadFields, looking = USUAL) {
+    this.#looking = looking;
     this.#sift = sift;
     this.#known = known;
     this.#trace = trace;
@@ -53,17 +96,18 @@ export class Suspects {
   }
 
   /** Those whom no part of the trace settles. The others are in `judged`. */
-  judge(): UnderWay[] {
-    const left = [...this.#sift.queues.values()].flatMap((queue) => this.#judgeQueue(queue));
-    this.judged.sort((a, b) => a.at - b.at);
-    return left;
+  judge(): Unsettled[] {
+    return [...this.#sift.queues.values()].flatMap((queue) =>
+      this.#judgeQueue(queue).map((message) => ({ message, queue: queue.name })),
+    );
   }
 
   #judgeQueue(queue: SiftedQueue): UnderWay[] {
     let left = [...queue.underWay.values()].sort((a, b) => spanned(a)[0] - spanned(b)[0]);
     if (left.length === 0) return [];
-    for (const [beforeUs, afterUs] of queue.facts.odd === null ? LOOKS_US : []) {
-      if (queue.operations < FEW_FOR_EACH * left.length) break;
+    const { looksUs, fewForEach } = this.#looking;
+    for (const [beforeUs, afterUs] of queue.facts.odd === null ? looksUs : []) {
+      if (queue.operations < fewForEach * left.length) break;
       const runs = together(left, beforeUs + afterUs);
       left = runs.flatMap((some) => this.#lookAround(queue, some, [beforeUs, afterUs]));
     }
