@@ -29,20 +29,60 @@ export function* executed(
   let item = 0;
   for (const operation of queued) {
     if (operation.reply?.kind === 'error') yield [operation, operation.reply];
-    else if (!aborted) yield [ranBy(exec, operation), reply?.items[item++] ?? null];
+    else if (!aborted) yield [new Ran(operation, exec), reply?.items[item++] ?? null];
   }
 }
 
-/** What was queued takes effect when EXEC runs it. */
-function ranBy(
-  { requestedUs, repliedUs, flushedUs }: TraceOperation,
-  queued: TraceOperation,
-): TraceOperation {
-  const { id, connection, sequence, command, owed, pipelined, transaction, replyKind } = queued;
-  const { requestLength, replyLength, requestCut, replyCut, args, reply } = queued;
-  return {
-    ...{ id, connection, sequence, command, owed, pipelined, transaction, replyKind },
-    ...{ requestLength, replyLength, requestCut, replyCut, args, reply },
-    ...{ requestedUs, repliedUs, flushedUs },
-  };
+/** What was queued takes effect when EXEC runs it. Its bytes are decoded when somebody looks at them, as ever. */
+class Ran implements TraceOperation {
+  readonly id: number;
+  readonly connection: number;
+  readonly command: string;
+  readonly transaction: number | null;
+  readonly requestedUs: number;
+  readonly repliedUs: number | null;
+  readonly flushedUs: number | null;
+  readonly #queued: TraceOperation;
+
+  constructor(queued: TraceOperation, { requestedUs, repliedUs, flushedUs }: TraceOperation) {
+    this.id = queued.id;
+    this.connection = queued.connection;
+    this.command = queued.command;
+    this.transaction = queued.transaction;
+    this.requestedUs = requestedUs;
+    this.repliedUs = repliedUs;
+    this.flushedUs = flushedUs;
+    this.#queued = queued;
+  }
+
+  get sequence() {
+    return this.#queued.sequence;
+  }
+  get owed() {
+    return this.#queued.owed;
+  }
+  get pipelined() {
+    return this.#queued.pipelined;
+  }
+  get replyKind() {
+    return this.#queued.replyKind;
+  }
+  get requestLength() {
+    return this.#queued.requestLength;
+  }
+  get replyLength() {
+    return this.#queued.replyLength;
+  }
+  get requestCut() {
+    return this.#queued.requestCut;
+  }
+  get replyCut() {
+    return this.#queued.replyCut;
+  }
+  get args() {
+    return this.#queued.args;
+  }
+  get reply() {
+    return this.#queued.reply;
+  }
 }

@@ -12,6 +12,7 @@ export interface Seen {
 
 /** How long before and after it was sent is looked at. */
 const LOOKS_US: readonly Reach[] = [
+  [60_000, 250_000],
   [300_000, 1_000_000],
   [1_200_000, 4_000_000],
   [5_000_000, 16_000_000],

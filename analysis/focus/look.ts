@@ -5,14 +5,14 @@
  * The rule is: where nobody asked about what was left out, nothing that was left out could have changed the answer. The exceptions, which
  * the judges do not ask holes about, are those of `settled`.
  */
-import type { Trace } from '../../proxy/trace/trace.js';
+import type { Trace, TraceOperation } from '../../proxy/trace/trace.js';
 import { POLLS_THAT_SHOW_IT_STAYED_OPEN } from '../causes/popped-then-disconnected.js';
 import type { EndAtPop, Ending } from '../ending.js';
 import { type Enqueue, type Journey, readJourneys } from '../journey.js';
 import { Judge, type JudgedJourney } from '../judge.js';
 import { firstSince } from '../moment.js';
-import type { PayloadFields } from '../payload.js';
-import { BACKUP_SUFFIX } from '../profiles/channel-layer.js';
+import { type PayloadFields, readPayload } from '../payload.js';
+import { BACKUP_SUFFIX, COMMANDS, type Step, stepOf } from '../profiles/channel-layer.js';
 import {
   EDGE_US,
   FocusedEvidence,
@@ -210,8 +210,7 @@ function idsOf(queues: readonly SeenQueue[], span: Span, ground: Ground): number
   for (const queue of queues) addAll(pollsWaiting(queue, span, ground));
   addAll(read.add(trace.operations({ commands: ENDS, afterId: fromId - 1, untilId: beforeId - 1 })));
   const channels = new Set(channelsNear(span, ground));
-  for (const { payload } of readJourneys(partOf(read, ids), fields).journeys)
-    for (const channel of payload.recipients ?? []) channels.add(channel);
+  for (const channel of recipientsIn(read.of(ascending(ids), MESSAGES), fields)) channels.add(channel);
   const members = index.membersOf(channels);
   addAll(members);
   const { memberships, seenIn } = readJourneys(partOf(read, members), fields);
@@ -219,6 +218,39 @@ function idsOf(queues: readonly SeenQueue[], span: Span, ground: Ground): number
   for (const seen of seenIn.values()) for (const group of seen) groups.add(group);
   addAll(trace.operationIds([...groups], fromId, beforeId));
   return ascending(ids);
+}
+
+/** What carries a message, in its request or in its reply. */
+const MESSAGES = COMMANDS.filter((command) => !['ZRANGE', 'MULTI', 'EXEC', 'DISCARD'].includes(command));
+
+/** Whom the messages are for that some operations carry. */
+function recipientsIn(operations: Iterable<TraceOperation>, fields: PayloadFields): Set<string> {
+  const seen = new Set<string>();
+  const channels = new Set<string>();
+  for (const operation of operations)
+    for (const member of membersOf(stepOf(operation, operation.reply))) {
+      const text = member.toString('latin1');
+      if (seen.has(text)) continue;
+      seen.add(text);
+      for (const channel of readPayload(member, fields).recipients ?? []) channels.add(channel);
+    }
+  return channels;
+}
+
+function membersOf(step: Step | null): readonly Buffer[] {
+  switch (step?.step) {
+    case 'enqueue':
+      return step.deliveries.map(({ member }) => member);
+    case 'poll':
+      return step.taken ? [step.taken.member] : [];
+    case 'take':
+    case 'acknowledge':
+      return step.members;
+    case 'backup':
+      return [step.member];
+    default:
+      return [];
+  }
 }
 
 /** EXEC names no key. */

@@ -9,6 +9,11 @@ export class ReadOperations {
     this.#trace = trace;
   }
 
+  /** How many are kept. */
+  get size(): number {
+    return this.#read.size;
+  }
+
   /** Those with these ids, ascending, and of these commands; without `commands`, of any. */
   *of(ids: readonly number[], commands?: readonly string[]): IterableIterator<TraceOperation> {
     const missing = ids.filter((id) => !this.#read.has(id));

@@ -41,6 +41,9 @@ const LOOKS_US: readonly Reach[] = [
 ];
 /** A look may see so many operations of its queues. */
 const MOST_SEEN = 300_000;
+/** So many of them are kept for the next one. */
+const MOST_KEPT = 20_000;
+
 const USUAL: Looking = { looksUs: LOOKS_US, fewForEach: 500 };
 
 /** A message in its queue that no look settles. */
@@ -84,6 +87,7 @@ export class Suspects {
   readonly #sift: Sift;
   readonly #known: KnownBySift;
   readonly #index: SurveyIndex;
+  #read: ReadOperations;
   readonly #looking: Looking;
 
   constructor(sift: Sift, known: KnownBySift, trace: Trace, fields: PayloadFields, looking = USUAL) {
@@ -92,6 +96,7 @@ export class Suspects {
     this.#known = known;
     this.#trace = trace;
     this.#fields = fields;
+    this.#read = new ReadOperations(trace);
     this.#index = new SiftIndex(sift);
   }
 
@@ -168,8 +173,10 @@ export class Suspects {
     messages: readonly UnderWay[],
   ): UnderWay[] {
     const trace = this.#trace;
-    const ground = { trace, index: this.#index, fields: this.#fields, known: this.#known };
-    const look = new Look(queues, span, { ...ground, read: new ReadOperations(trace) });
+    // The next look often needs some of the same.
+    if (this.#read.size > MOST_KEPT) this.#read = new ReadOperations(trace);
+    const ground = { trace, index: this.#index, fields: this.#fields, known: this.#known, read: this.#read };
+    const look = new Look(queues, span, ground);
     const journeys = new Map(
       look.journeys
         .filter(({ queue }) => queue === name)
