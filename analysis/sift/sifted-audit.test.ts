@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { generate } from '../../generate/generate.js';
 import { importCapture } from '../../proxy/import/import.js';
 import { openTrace } from '../../proxy/trace/open.js';
 import type { Trace } from '../../proxy/trace/trace.js';
@@ -65,20 +66,37 @@ describe.each([
   });
 
   it.each(['v5', 'desync'])('of the capture %s', async (name: string) => {
-    const folder = mkdtempSync(join(tmpdir(), 'gaptrace-sift-'));
-    try {
-      const path = join(folder, 'trace.db');
-      await importCapture({ file: join('examples', `${name}.capture.jsonl.gz`), trace: path });
-      const trace = openTrace(path);
-      try {
-        const audits = both(trace, looking);
-        expect(audits).not.toBeNull();
-        expect(audits?.sifted).toEqual(audits?.whole);
-      } finally {
-        trace.close();
-      }
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    await inFolder(async (trace) => {
+      await importCapture({ file: join('examples', `${name}.capture.jsonl.gz`), trace });
+      expectTheSame(trace, looking);
+    });
+  });
+
+  it.each([1, 2])('of a made trace with many losses, seed %d', async (seed) => {
+    await inFolder(async (trace) => {
+      const size = { operations: 25_000, processes: 4, rooms: 6, losses: 0.02 };
+      await generate({ trace, labels: null, seed, filing: 'index', ...size });
+      expectTheSame(trace, looking);
+    });
   });
 });
+
+async function inFolder(test: (trace: string) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'gaptrace-sift-'));
+  try {
+    await test(join(folder, 'trace.db'));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function expectTheSame(path: string, looking: Looking | undefined): void {
+  const trace = openTrace(path);
+  try {
+    const audits = both(trace, looking);
+    expect(audits).not.toBeNull();
+    expect(audits?.sifted).toEqual(audits?.whole);
+  } finally {
+    trace.close();
+  }
+}
