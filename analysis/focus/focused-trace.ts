@@ -59,9 +59,11 @@ export interface Known {
   inStep(connection: number): boolean;
   /** Polls of a queue that were asked for before an operation and outstanding at a moment, or had just been answered. */
   pollsWaiting(queue: string, beforeId: number, atUs: number): Iterable<number>;
+  /** The operation by which a transaction ended, where one did. */
+  endOf(transaction: number | null): number | undefined;
   /** How many operations of each kind name the message in its queue. Null: it is plainly delivered, or there is none. */
   operationsOf(journey: Journey): OperationsOf | null;
-  /** Were all messages of the queue sent through the proxy, as far as is known? */
+  /** Were all messages of the queue sent and popped through the proxy, as far as is known? */
   withoutStrangers(queue: string): boolean;
 }
 

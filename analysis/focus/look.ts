@@ -59,20 +59,26 @@ export interface SeenQueue {
 
 export class Look {
   readonly evidence: FocusedEvidence;
+  /** How many operations it sees. */
+  readonly size: number;
   readonly #judge: Judge;
   readonly #span: Span;
   readonly #queues: readonly SeenQueue[];
-  readonly #hasHoles: boolean;
+  /** When the first hole of the trace begins; Infinity where it has none. */
+  readonly #holesFromUs: number;
   readonly #known: Known | undefined;
 
   constructor(queues: readonly SeenQueue[], span: Span, ground: Ground) {
     const { trace, fields, known } = ground;
-    const focused = new FocusedTrace(trace, ground.read, idsOf(queues, span, ground), span, known);
+    const ids = idsOf(queues, span, ground);
+    const focused = new FocusedTrace(trace, ground.read, ids, span, known);
+    this.size = ids.length;
     this.evidence = new FocusedEvidence(focused, fields, known);
     this.#judge = new Judge(this.evidence);
     this.#span = span;
     this.#queues = queues;
-    this.#hasHoles = [...trace.holes()].some(({ reason }) => reason !== 'redacted');
+    const holes = [...trace.holes()].filter(({ reason }) => reason !== 'redacted');
+    this.#holesFromUs = Math.min(Number.POSITIVE_INFINITY, ...holes.map(({ fromUs }) => fromUs));
     this.#known = known;
   }
 
@@ -114,6 +120,7 @@ export class Look {
       case 'queue':
         return (ending.gone !== null || this.#span.toUs === null) && this.#showsReceiving(queue);
       case 'left':
+      case 'undecided':
         return true;
       case 'enqueue':
         return ending.enqueue.acceptance === 'unsure'
@@ -173,9 +180,9 @@ export class Look {
 
   /** How the connection that took it was used afterwards is all known. */
   #showsConduct({ pop, next }: EndAtPop): boolean {
-    if (this.#hasHoles) return false;
-    const { toUs } = this.#span;
-    if (toUs === null) return true;
+    const { fromUs: beganUs, toUs } = this.#span;
+    if (toUs === null) return beganUs === null || this.#holesFromUs === Number.POSITIVE_INFINITY;
+    if (this.#holesFromUs <= toUs) return false;
     const closedUs = this.evidence.connections.get(pop.connection)?.closedUs ?? null;
     if (closedUs !== null && closedUs < toUs) return true;
     // In step all the time, and open while the queue was polled again and again: what it did later does not matter.
@@ -199,7 +206,7 @@ function isAllOf(journey: Journey, of: OperationsOf): boolean {
 
 /** The operations of some queues in a span, with what belongs to them from elsewhere, ascending. */
 function idsOf(queues: readonly SeenQueue[], span: Span, ground: Ground): number[] {
-  const { trace, index, read, fields } = ground;
+  const { trace, index, read, fields, known } = ground;
   const { fromId, beforeId } = span;
   const ids = new Set<number>(index.everywhere());
   const addAll = (more: Iterable<number>): void => {
@@ -208,7 +215,8 @@ function idsOf(queues: readonly SeenQueue[], span: Span, ground: Ground): number
   const keys = queues.flatMap(({ name }) => [name, name + BACKUP_SUFFIX]);
   addAll(trace.operationIds(keys, fromId, beforeId));
   for (const queue of queues) addAll(pollsWaiting(queue, span, ground));
-  addAll(read.add(trace.operations({ commands: ENDS, afterId: fromId - 1, untilId: beforeId - 1 })));
+  if (!known)
+    addAll(read.add(trace.operations({ commands: ENDS, afterId: fromId - 1, untilId: beforeId - 1 })));
   const channels = new Set(channelsNear(span, ground));
   for (const channel of recipientsIn(read.of(ascending(ids), MESSAGES), fields)) channels.add(channel);
   const members = index.membersOf(channels);
@@ -217,6 +225,8 @@ function idsOf(queues: readonly SeenQueue[], span: Span, ground: Ground): number
   const groups = new Set([...memberships.values()].flat().map(({ group }) => group));
   for (const seen of seenIn.values()) for (const group of seen) groups.add(group);
   addAll(trace.operationIds([...groups], fromId, beforeId));
+  if (known)
+    addAll([...read.of(ascending(ids))].flatMap(({ transaction }) => known.endOf(transaction) ?? []));
   return ascending(ids);
 }
 

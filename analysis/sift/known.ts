@@ -41,6 +41,10 @@ export class KnownBySift implements Known {
       if (repliedUs === null || repliedUs >= atUs) yield id;
   }
 
+  endOf(transaction: number | null): number | undefined {
+    return transaction === null ? undefined : this.#sift.ends.get(transaction);
+  }
+
   operationsOf({ queue, member }: Journey): OperationsOf | null {
     return this.#sift.queues.get(queue)?.underWay.get(member.toString('latin1')) ?? null;
   }
@@ -49,7 +53,9 @@ export class KnownBySift implements Known {
     let without = this.#strangers.get(queue);
     if (without === undefined) {
       const messages = this.#sift.queues.get(queue)?.underWay.values() ?? [];
-      without = [...messages].every(({ enqueues, pops }) => enqueues > 0 || pops === 0);
+      without = [...messages].every(({ enqueues, pops, backups, acknowledgements }) =>
+        pops > 0 ? enqueues > 0 : backups + acknowledgements === 0,
+      );
       this.#strangers.set(queue, without);
     }
     return without;

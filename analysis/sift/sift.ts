@@ -41,6 +41,8 @@ export class Sift {
   readonly members = new Map<string, number[]>();
   /** Operations without keys that may concern every queue. */
   readonly everywhere: number[] = [];
+  /** Of each transaction the operation by which it ended. */
+  readonly ends = new Map<number, number>();
   /** Every list of recipients. */
   readonly recipients: (readonly string[])[] = [];
   /** Why this trace cannot be sifted; null where it can. */
@@ -78,8 +80,11 @@ export class Sift {
     const { transaction } = operation;
     if (operation.command === 'MULTI') return;
     if (transaction === null) this.#take(operation, operation.reply);
-    else
+    else {
+      if (operation.command === 'EXEC' || operation.command === 'DISCARD')
+        this.ends.set(transaction, operation.id);
       for (const [ended, reply] of this.#transactions.ended(operation, transaction)) this.#take(ended, reply);
+    }
   }
 
   /** The trace is over, at this moment. */

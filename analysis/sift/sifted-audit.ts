@@ -17,6 +17,7 @@ import type { QueueHistory } from '../journey.js';
 import type { PayloadFields } from '../payload.js';
 import { processOf, stepOf } from '../profiles/channel-layer.js';
 import { patienceUs, stallBetween } from '../readers.js';
+import { Garbage } from './garbage.js';
 import { innocentFates } from './innocent-fates.js';
 import { KnownBySift } from './known.js';
 import { Sift } from './sift.js';
@@ -184,11 +185,13 @@ class Auditor {
     if (!queue) return null;
     const [trace, fields, known] = [this.#trace, this.#fields, this.#known];
     const index = new SiftIndex(this.#sift);
+    const garbage = new Garbage();
     let most: Filling | null = null;
     for (const { fromUs, toUs, most: atMost } of queue.crowded) {
       if (most && atMost <= most.depth) continue;
       const span = spanOf(fromUs - AROUND_US, toUs + AROUND_US, trace);
       const look = new Look([queue], span, { trace, index, fields, known, read: new ReadOperations(trace) });
+      garbage.left(look.size);
       const history = look.evidence.journeys.queues.get(name);
       const filling = history ? fullest(history, look.evidence) : null;
       if (filling && (!most || most.depth < filling.depth)) most = filling;

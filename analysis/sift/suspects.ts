@@ -11,6 +11,7 @@ import type { Judgement } from '../judgement.js';
 import { markOf } from '../mark.js';
 import { type PayloadFields, readPayload } from '../payload.js';
 import { BACKUP_SUFFIX, processOf, stepOf } from '../profiles/channel-layer.js';
+import { Garbage } from './garbage.js';
 import type { KnownBySift } from './known.js';
 import type { Sift } from './sift.js';
 import { SiftIndex } from './sift-index.js';
@@ -40,11 +41,13 @@ const LOOKS_US: readonly Reach[] = [
   [3_000_000, 3_000_000],
 ];
 /** A look may see so many operations of its queues. */
-const MOST_SEEN = 300_000;
+const MOST_SEEN = 100_000;
+/** A look at all that a queue ever had, where it had no more than this: it also sees its groups, all the time. */
+const MOST_AT_ALL = 30_000;
 /** So many of them are kept for the next one. */
 const MOST_KEPT = 20_000;
 
-const USUAL: Looking = { looksUs: LOOKS_US, fewForEach: 500 };
+const USUAL: Looking = { looksUs: LOOKS_US, fewForEach: 20 };
 
 /** A message in its queue that no look settles. */
 export interface Unsettled {
@@ -87,6 +90,7 @@ export class Suspects {
   readonly #sift: Sift;
   readonly #known: KnownBySift;
   readonly #index: SurveyIndex;
+  readonly #garbage = new Garbage();
   #read: ReadOperations;
   readonly #looking: Looking;
 
@@ -136,7 +140,7 @@ export class Suspects {
   #lookAtAll(queue: SiftedQueue, messages: readonly UnderWay[]): UnderWay[] {
     const queues = this.#sentWith(messages, queue);
     const operations = queues.reduce((sum, one) => sum + one.operations, 0);
-    if (operations > MOST_SEEN) return [...messages];
+    if (operations > MOST_AT_ALL) return [...messages];
     const span = { fromId: 0, beforeId: Number.MAX_SAFE_INTEGER, fromUs: null, toUs: null };
     return this.#look(queues, span, queue, messages);
   }
@@ -177,6 +181,7 @@ export class Suspects {
     if (this.#read.size > MOST_KEPT) this.#read = new ReadOperations(trace);
     const ground = { trace, index: this.#index, fields: this.#fields, known: this.#known, read: this.#read };
     const look = new Look(queues, span, ground);
+    this.#garbage.left(look.size);
     const journeys = new Map(
       look.journeys
         .filter(({ queue }) => queue === name)
