@@ -72,7 +72,7 @@ function seenIn({ queue, member, firstUs, lastUs }: Delivered, ground: Ground): 
   if (lastUs - firstUs > TOO_FAR_APART_US) return null;
   for (const [beforeUs, afterUs] of ground.looksUs ?? LOOKS_US) {
     const span = spanOf(firstUs - beforeUs, lastUs + afterUs, ground.trace);
-    const look = new Look([{ name: queue, facts }], span, ground);
+    const look = new Look({ name: queue, facts }, span, ground);
     const journey = look.journeys.find((one) => one.queue === queue && one.member.equals(member));
     const judged = journey && look.judgement(journey);
     if (judged) return { judged, evidence: look.evidence };

@@ -63,20 +63,21 @@ export class Look {
   readonly size: number;
   readonly #judge: Judge;
   readonly #span: Span;
-  readonly #queues: readonly SeenQueue[];
+  readonly #queue: SeenQueue;
   /** When the first hole of the trace begins; Infinity where it has none. */
   readonly #holesFromUs: number;
   readonly #known: Known | undefined;
 
-  constructor(queues: readonly SeenQueue[], span: Span, ground: Ground) {
+  /** `also`: operations that it sees beside those of the queue. */
+  constructor(queue: SeenQueue, span: Span, ground: Ground, also: readonly number[] = []) {
     const { trace, fields, known } = ground;
-    const ids = idsOf(queues, span, ground);
+    const ids = idsOf(queue, span, ground, also);
     const focused = new FocusedTrace(trace, ground.read, ids, span, known);
     this.size = ids.length;
     this.evidence = new FocusedEvidence(focused, fields, known);
     this.#judge = new Judge(this.evidence);
     this.#span = span;
-    this.#queues = queues;
+    this.#queue = queue;
     const holes = [...trace.holes()].filter(({ reason }) => reason !== 'redacted');
     this.#holesFromUs = Math.min(Number.POSITIVE_INFINITY, ...holes.map(({ fromUs }) => fromUs));
     this.#known = known;
@@ -104,7 +105,7 @@ export class Look {
       case 'left':
         return this.#goesOn(journey);
       case 'pop':
-        return this.#goesOn(journey) && this.#backsUp(journey) && this.#showsConduct(ending);
+        return this.#goesOn(journey) && this.#backsUp() && this.#showsConduct(ending);
       case 'backup':
       case 'unfinished':
         return this.#known !== undefined && this.#span.toUs === null;
@@ -149,7 +150,6 @@ export class Look {
     );
     const open = sent.filter(({ journey }) => journey.pops.length === 0);
     return (
-      sent.every(({ journey }) => this.#queues.some(({ name }) => name === journey.queue)) &&
       open.length === full &&
       open.every(
         ({ journey, enqueue }) =>
@@ -173,9 +173,9 @@ export class Look {
     return restores.length - firstSince(restores, lastUs) >= STEPS_AFTER;
   }
 
-  #backsUp({ queue }: Journey): boolean {
-    const facts = this.#queues.find(({ name }) => name === queue)?.facts;
-    return facts !== undefined && facts.backedUp >= BACKED_UP_SHARE * facts.popped;
+  #backsUp(): boolean {
+    const { backedUp, popped } = this.#queue.facts;
+    return backedUp >= BACKED_UP_SHARE * popped;
   }
 
   /** How the connection that took it was used afterwards is all known. */
@@ -204,17 +204,17 @@ function isAllOf(journey: Journey, of: OperationsOf): boolean {
   );
 }
 
-/** The operations of some queues in a span, with what belongs to them from elsewhere, ascending. */
-function idsOf(queues: readonly SeenQueue[], span: Span, ground: Ground): number[] {
+/** The operations of a queue in a span, with what belongs to them from elsewhere, ascending. */
+function idsOf(queue: SeenQueue, span: Span, ground: Ground, also: readonly number[]): number[] {
   const { trace, index, read, fields, known } = ground;
   const { fromId, beforeId } = span;
   const ids = new Set<number>(index.everywhere());
   const addAll = (more: Iterable<number>): void => {
     for (const id of more) ids.add(id);
   };
-  const keys = queues.flatMap(({ name }) => [name, name + BACKUP_SUFFIX]);
-  addAll(trace.operationIds(keys, fromId, beforeId));
-  for (const queue of queues) addAll(pollsWaiting(queue, span, ground));
+  addAll(trace.operationIds([queue.name, queue.name + BACKUP_SUFFIX], fromId, beforeId));
+  addAll(pollsWaiting(queue, span, ground));
+  addAll(also);
   if (!known)
     addAll(read.add(trace.operations({ commands: ENDS, afterId: fromId - 1, untilId: beforeId - 1 })));
   const channels = new Set(channelsNear(span, ground));

@@ -101,6 +101,21 @@ export class Sift {
       for (const message of queue.underWay.values()) yield [queue, message];
   }
 
+  /** Ids of what received a message that an operation sent. */
+  operationsOf(queue: SiftedQueue, member: Buffer, enqueue: number): number[] {
+    const message = queue.underWay.get(member.toString('latin1'));
+    if (message) {
+      const { pop, backup, acknowledgement } = message;
+      return [pop, backup, acknowledgement].flatMap((operation) => operation?.id ?? []);
+    }
+    for (const row of this.innocents.rowsOf(hashOf(queue.number, member))) {
+      const innocent = this.innocents.row(row);
+      if (innocent.queue === queue.number && innocent.enqueue === enqueue)
+        return [innocent.pop, innocent.backup, innocent.acknowledgement];
+    }
+    return [];
+  }
+
   #take(operation: TraceOperation, reply: Reply | null): void {
     const step = stepOf(operation, reply);
     if (step === null) {

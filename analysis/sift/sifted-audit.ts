@@ -190,7 +190,7 @@ class Auditor {
     for (const { fromUs, toUs, most: atMost } of queue.crowded) {
       if (most && atMost <= most.depth) continue;
       const span = spanOf(fromUs - AROUND_US, toUs + AROUND_US, trace);
-      const look = new Look([queue], span, { trace, index, fields, known, read: new ReadOperations(trace) });
+      const look = new Look(queue, span, { trace, index, fields, known, read: new ReadOperations(trace) });
       garbage.left(look.size);
       const history = look.evidence.journeys.queues.get(name);
       const filling = history ? fullest(history, look.evidence) : null;

@@ -4,7 +4,7 @@
  */
 import type { Trace, TraceOperation } from '../../proxy/trace/trace.js';
 import { type Span, spanOf } from '../focus/focused-trace.js';
-import { Look, type Reach, type SeenQueue } from '../focus/look.js';
+import { Look, type Reach } from '../focus/look.js';
 import { ReadOperations } from '../focus/read-operations.js';
 import type { SurveyIndex } from '../focus/survey-index.js';
 import type { Judgement } from '../judgement.js';
@@ -131,60 +131,53 @@ export class Suspects {
     const spans = messages.map(spanned);
     const fromUs = Math.min(...spans.map(([from]) => from)) - beforeUs;
     const toUs = Math.max(...spans.map(([, to]) => to)) + afterUs;
-    const queues = this.#sentWith(messages, queue);
     const span = spanOf(fromUs, toUs, this.#trace);
-    return this.#sees(queues, span) ? this.#look(queues, span, queue, messages) : messages;
+    return this.#sees(queue, span) ? this.#look(queue, span, messages) : messages;
   }
 
-  /** All that there is of its queues. */
+  /** All that there is of its queue. */
   #lookAtAll(queue: SiftedQueue, messages: readonly UnderWay[]): UnderWay[] {
-    const queues = this.#sentWith(messages, queue);
-    const operations = queues.reduce((sum, one) => sum + one.operations, 0);
-    if (operations > MOST_AT_ALL) return [...messages];
+    if (queue.operations > MOST_AT_ALL) return [...messages];
     const span = { fromId: 0, beforeId: Number.MAX_SAFE_INTEGER, fromUs: null, toUs: null };
-    return this.#look(queues, span, queue, messages);
+    return this.#look(queue, span, messages);
   }
 
   /** Is it not too much for one look? */
-  #sees(queues: readonly SiftedQueue[], { fromId, beforeId }: Span): boolean {
-    if (queues.reduce((sum, one) => sum + one.operations, 0) <= MOST_SEEN) return true;
+  #sees({ name, operations }: SiftedQueue, { fromId, beforeId }: Span): boolean {
+    if (operations <= MOST_SEEN) return true;
     let seen = 0;
-    const keys = queues.flatMap(({ name }) => [name, `${name}$inflight`]);
-    for (const _ of this.#trace.operationIds(keys, fromId, beforeId)) if (++seen > MOST_SEEN) return false;
+    for (const _ of this.#trace.operationIds([name, name + BACKUP_SUFFIX], fromId, beforeId))
+      if (++seen > MOST_SEEN) return false;
     return true;
   }
 
-  /** The queue, and those to which its messages were sent by a script that found some of its queues full: which, only all of them can show. */
-  #sentWith(messages: readonly UnderWay[], queue: SiftedQueue): SiftedQueue[] {
-    const queues = new Set([queue]);
-    for (const { enqueue, pops, accepted } of messages) {
-      if (!enqueue || pops > 0 || accepted) continue;
+  /**
+   * Of messages that a script may have put into their queue or not, for it found some of its queues full: what came of the same send in its other
+   * queues. Only that shows which were full.
+   */
+  #elsewhere(messages: readonly UnderWay[], queue: SiftedQueue): number[] {
+    return messages.flatMap(({ enqueue, pops, accepted }) => {
+      if (!enqueue || pops > 0 || accepted) return [];
       const step = stepOf(enqueue, enqueue.reply);
-      if (step?.step !== 'enqueue') continue;
-      for (const delivery of step.deliveries) {
+      if (step?.step !== 'enqueue') return [];
+      return step.deliveries.flatMap((delivery) => {
         const other = this.#sift.queues.get(delivery.queue);
-        if (other) queues.add(other);
-      }
-    }
-    return [...queues];
+        return other && other !== queue ? this.#sift.operationsOf(other, delivery.member, enqueue.id) : [];
+      });
+    });
   }
 
   /** Those that the look does not settle. */
-  #look(
-    queues: readonly SeenQueue[],
-    span: Span,
-    { name }: SiftedQueue,
-    messages: readonly UnderWay[],
-  ): UnderWay[] {
+  #look(queue: SiftedQueue, span: Span, messages: readonly UnderWay[]): UnderWay[] {
     const trace = this.#trace;
     // The next look often needs some of the same.
     if (this.#read.size > MOST_KEPT) this.#read = new ReadOperations(trace);
     const ground = { trace, index: this.#index, fields: this.#fields, known: this.#known, read: this.#read };
-    const look = new Look(queues, span, ground);
+    const look = new Look(queue, span, ground, this.#elsewhere(messages, queue));
     this.#garbage.left(look.size);
     const journeys = new Map(
       look.journeys
-        .filter(({ queue }) => queue === name)
+        .filter((journey) => journey.queue === queue.name)
         .map((journey) => [journey.member.toString('latin1'), journey]),
     );
     return messages.filter((message) => {
