@@ -6,48 +6,12 @@
  * A message is scored before it is sent, so of all its messages the one with the latest score for its time is nearest to a sender's clock.
  * Innocent: all senders off by the same; only the recorder's clock differs then.
  */
-import type { Evidence } from '../evidence.js';
 import { operationOf } from '../finding.js';
-import type { Mark } from '../mark.js';
+import type { Clock } from './clocks.js';
 import type { HintKind, HintMaterial } from './hint.js';
 
 /** Sends wait for a connection, and processes stall: less than this is no difference of clocks. */
 const APART_S = 1;
-
-export interface Clock {
-  /** Seconds ahead of the recorder's clock. */
-  readonly aheadS: number;
-  readonly enqueue: Mark;
-}
-
-/** Of each connection, by its enqueues. */
-export class Clocks {
-  readonly #startedUnixUs: number;
-  readonly #clocks = new Map<number, Clock>();
-
-  constructor(startedUnixUs: number) {
-    this.#startedUnixUs = startedUnixUs;
-  }
-
-  add(enqueue: Mark, score: number): void {
-    const aheadS = score - (this.#startedUnixUs + enqueue.requestedUs) / 1e6;
-    const known = this.#clocks.get(enqueue.connection);
-    if (Number.isFinite(aheadS) && (!known || known.aheadS < aheadS))
-      this.#clocks.set(enqueue.connection, { aheadS, enqueue });
-  }
-
-  all(): Iterable<Clock> {
-    return this.#clocks.values();
-  }
-}
-
-/** Of a whole trace. */
-export function clocksIn({ journeys, startedUnixUs }: Evidence): Iterable<Clock> {
-  const clocks = new Clocks(startedUnixUs);
-  for (const { enqueues } of journeys.journeys)
-    for (const enqueue of enqueues) clocks.add(enqueue, enqueue.score);
-  return clocks.all();
-}
 
 function look({ clocks }: HintMaterial) {
   const groups = apart([...clocks()]);

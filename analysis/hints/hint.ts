@@ -7,8 +7,8 @@ import type { Trace } from '../../proxy/trace/trace.js';
 import type { Conduct, Evidence } from '../evidence.js';
 import type { FindingOperation } from '../finding.js';
 import type { Mark, QueueHistory } from '../journey.js';
-import type { Clock } from './clock-skew.js';
-import type { Filling } from './queue-near-capacity.js';
+import type { Clock } from './clocks.js';
+import type { Filling } from './filling.js';
 import type { UnpolledSpan } from './unpolled.js';
 
 export interface Hint {

@@ -13,7 +13,7 @@ import { decodeMember, recipientsOf } from '../../server/layers/message.js';
 import { acceptanceOf } from '../acceptance.js';
 import { ConnectionUses } from '../connection-uses.js';
 import { SEVERAL_READERS, SeveralReaders } from '../focus/several-readers.js';
-import { Clocks } from '../hints/clock-skew.js';
+import { Clocks } from '../hints/clocks.js';
 import { JourneyBuilder } from '../journey.js';
 import { markOf } from '../mark.js';
 import { DEFAULT_FIELDS } from '../payload.js';

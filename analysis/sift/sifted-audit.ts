@@ -11,7 +11,7 @@ import { type Audit, type AuditMaterial, lastPop, reportOf } from '../audit.js';
 import { spanOf } from '../focus/focused-trace.js';
 import { Look } from '../focus/look.js';
 import { ReadOperations } from '../focus/read-operations.js';
-import { type Filling, fullest } from '../hints/queue-near-capacity.js';
+import { type Filling, fullest } from '../hints/filling.js';
 import { type SentInStall, type UnpolledSpan, unpolledSpansOf } from '../hints/unpolled.js';
 import type { QueueHistory } from '../journey.js';
 import type { PayloadFields } from '../payload.js';

@@ -4,7 +4,7 @@
  */
 import type { TraceConnection, TraceOperation } from '../../proxy/trace/trace.js';
 import type { QueueFacts } from '../focus/survey.js';
-import { isNear } from '../hints/queue-near-capacity.js';
+import { isNear } from '../hints/filling.js';
 import type { Waiting } from '../hints/unpolled.js';
 import { type Mark, markOf } from '../mark.js';
 import { isProcessQueue } from '../profiles/channel-layer.js';
