@@ -40,7 +40,7 @@ export interface Conduct {
 }
 
 /** Between ZRANGE and the script of one group_send. */
-const READ_MEMBERS_WITHIN_US = 1_000_000;
+export const READ_MEMBERS_WITHIN_US = 1_000_000;
 
 export class Evidence {
   readonly trace: Trace;

@@ -319,6 +319,6 @@ function isReceivedByLayer({ receives, restores, journeys }: QueueHistory): bool
 }
 
 /** Nothing there: a null, or an empty array. An error, or a reply that was cut, proves nothing. */
-function isNothing(reply: Reply | null): boolean {
+export function isNothing(reply: Reply | null): boolean {
   return reply?.kind === 'null' || (reply?.kind === 'array' && reply.items.length === 0);
 }

@@ -5,7 +5,7 @@
 import type { Trace } from '../../proxy/trace/trace.js';
 import { type Analysis, analyze, analyzeFocused } from '../analyze.js';
 import { DEFAULT_FIELDS, type PayloadFields } from '../payload.js';
-import { SeveralTraces } from '../several-traces.js';
+import { isLarge } from './is-large.js';
 import { ReadOperations } from './read-operations.js';
 import { type Progress, StoredIndex } from './stored-index.js';
 
@@ -18,9 +18,6 @@ export interface AskOptions {
   /** Called while the index is made. */
   readonly progress?: Progress;
 }
-
-/** Below this the whole trace is read in seconds, and no file beside it is needed. */
-const INDEX_FROM = 100_000;
 
 /** Throws what `analyze` does. */
 export function analyzeMessage(
@@ -38,11 +35,9 @@ export function analyzeMessage(
 function focused(
   trace: Trace,
   { sender, count }: { readonly sender: string; readonly count: number },
-  { fields = DEFAULT_FIELDS, prefixes = [], indexFrom = INDEX_FROM, progress }: AskOptions,
+  { fields = DEFAULT_FIELDS, prefixes = [], indexFrom, progress }: AskOptions,
 ): Analysis | null {
-  if (trace instanceof SeveralTraces || prefixes.length > 0) return null;
-  const size = trace.idAt(Number.POSITIVE_INFINITY) - trace.idAt(Number.NEGATIVE_INFINITY);
-  if (size < indexFrom) return null;
+  if (!isLarge(trace, prefixes, indexFrom)) return null;
   const index = StoredIndex.open(trace, fields, progress);
   try {
     return trace.snapshot(() => {

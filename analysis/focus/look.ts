@@ -43,7 +43,7 @@ export interface Ground {
 export type Reach = readonly [beforeUs: number, afterUs: number];
 
 /** A poll whose time is over is answered within this time. */
-const ANSWERED_WITHIN_US = 1_000_000;
+export const ANSWERED_WITHIN_US = 1_000_000;
 /** A departure within this time of a loss is told with it. */
 const NEAR_US = 3_000_000;
 /** A queue is received from so often after a message was done with: had it been put back, it would have come again. */

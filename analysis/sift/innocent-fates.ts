@@ -1,5 +1,6 @@
 /** The fates of messages that were plainly delivered, in the order in which each is first seen: read from the trace again, some at a time. */
 import type { Trace } from '../../proxy/trace/trace.js';
+import { append } from '../append.js';
 import type { Fate } from '../audit/fate.js';
 import type { Evidence } from '../evidence.js';
 import { type PayloadFields, readPayload } from '../payload.js';
@@ -37,11 +38,7 @@ export function* innocentFates(
 /** By number. */
 function membersOf(batch: readonly Innocent[], sift: Sift, trace: Trace): Map<number, Buffer> {
   const wanted = new Map<number, Innocent[]>();
-  for (const innocent of batch) {
-    const some = wanted.get(innocent.enqueue);
-    if (some) some.push(innocent);
-    else wanted.set(innocent.enqueue, [innocent]);
-  }
+  for (const innocent of batch) append(wanted, innocent.enqueue, innocent);
   const members = new Map<number, Buffer>();
   const ids = [...wanted.keys()].sort((a, b) => a - b);
   for (const operation of trace.operations({ ids })) {

@@ -67,16 +67,6 @@ export class Innocents {
     }
   }
 
-  /** Is there perhaps a row of this hash? */
-  mayHave(hash: number): boolean {
-    const mask = this.#slots.length - 1;
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const entry = this.#slots[slot] as number;
-      if (entry === 0) return false;
-      if (this.#hashOf(entry - 1) === hash) return true;
-    }
-  }
-
   row(row: number): Innocent {
     const { numbers, poppedUs } = this.#pageOf(row);
     const index = row % PAGE;

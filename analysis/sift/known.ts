@@ -1,12 +1,10 @@
 /** What a sift has found out of the whole trace, for those who look at a part of it. */
 import type { Trace, TraceConnection } from '../../proxy/trace/trace.js';
 import type { Known, OperationsOf } from '../focus/focused-trace.js';
+import { ANSWERED_WITHIN_US } from '../focus/look.js';
 import type { Journey } from '../journey.js';
 import { LONG_US } from './long-polls.js';
 import type { Sift } from './sift.js';
-
-/** A poll whose time is over is answered within this time. */
-const ANSWERED_WITHIN_US = 1_000_000;
 
 export class KnownBySift implements Known {
   readonly connections: ReadonlyMap<number, TraceConnection>;
@@ -17,7 +15,7 @@ export class KnownBySift implements Known {
 
   constructor(sift: Sift, trace: Trace, connections: ReadonlyMap<number, TraceConnection>) {
     this.connections = connections;
-    this.connectionsOf = new Map([...sift.queues].map(([name, queue]) => [name, queue.connections]));
+    this.connectionsOf = sift.connectionsOf();
     this.#sift = sift;
     this.#trace = trace;
   }

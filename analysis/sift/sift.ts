@@ -11,14 +11,16 @@
 import type { Reply, Trace, TraceConnection, TraceHole, TraceOperation } from '../../proxy/trace/trace.js';
 import { decodeMember, recipientsOf } from '../../server/layers/message.js';
 import { acceptanceOf } from '../acceptance.js';
+import { append } from '../append.js';
 import { ConnectionUses } from '../connection-uses.js';
+import { READ_MEMBERS_WITHIN_US } from '../evidence.js';
 import { SEVERAL_READERS, SeveralReaders } from '../focus/several-readers.js';
 import { Clocks } from '../hints/clocks.js';
-import { JourneyBuilder } from '../journey.js';
+import { isNothing, JourneyBuilder } from '../journey.js';
 import { markOf } from '../mark.js';
 import { DEFAULT_FIELDS } from '../payload.js';
 import { QueuePlaces } from '../places.js';
-import { isProcessQueue, type Step, stepOf } from '../profiles/channel-layer.js';
+import { BACKUP_SUFFIX, isProcessQueue, type Step, stepOf } from '../profiles/channel-layer.js';
 import { pubSubStepOf } from '../profiles/pubsub.js';
 import { upkeepOf } from '../profiles/queue-upkeep.js';
 import { Transactions } from '../transaction.js';
@@ -27,8 +29,6 @@ import { SiftedQueue, type UnderWay } from './sifted-queue.js';
 
 /** More suspects than this are no exception. */
 const MOST_SUSPECTS = 200_000;
-/** Between ZRANGE and the script of one group_send. */
-const READ_MEMBERS_WITHIN_US = 1_000_000;
 
 export class Sift {
   readonly queues = new Map<string, SiftedQueue>();
@@ -90,6 +90,11 @@ export class Sift {
   /** The trace is over, at this moment. */
   end(endUs: number): void {
     for (const queue of this.queues.values()) queue.end(endUs);
+  }
+
+  /** Connections that touch each queue or its backup. */
+  connectionsOf(): ReadonlyMap<string, ReadonlySet<number>> {
+    return new Map([...this.queues].map(([name, { connections }]) => [name, connections]));
   }
 
   queueOf(number: number): SiftedQueue {
@@ -183,7 +188,7 @@ export class Sift {
     }
     if (upkeep.upkeep === 'remove') {
       const { of } = upkeep;
-      if ('prefix' in of || of.keys.some((key) => isProcessQueue(key.replace('$inflight', ''))))
+      if ('prefix' in of || of.keys.some((key) => isProcessQueue(key.replace(BACKUP_SUFFIX, ''))))
         this.#refuse('queues were removed');
       return;
     }
@@ -211,23 +216,17 @@ export class Sift {
         const sight = `${channel}\n${step.group}`;
         if (this.#sights.has(sight)) continue;
         this.#sights.add(sight);
-        this.#member(channel, id);
+        append(this.members, channel, id);
         this.#groups(channel).add(step.group);
       }
       return;
     }
-    this.#member(step.channel, id);
+    append(this.members, step.channel, id);
     if (reply?.kind === 'error') return;
     const groups = this.#groups(step.channel);
     if (step.step === 'join') groups.add(step.group);
     else groups.delete(step.group);
     if (groups.size === 0) this.#left.add(step.channel);
-  }
-
-  #member(channel: string, operation: number): void {
-    const list = this.members.get(channel);
-    if (list) list.push(operation);
-    else this.members.set(channel, [operation]);
   }
 
   #groups(channel: string): Set<string> {
@@ -249,7 +248,6 @@ export class Sift {
       const message = this.#message(queue, member, operation);
       if (message.enqueues === 0) message.firstUs = operation.requestedUs;
       message.enqueues++;
-      message.lastUs = operation.requestedUs;
       message.enqueue = operation;
       if (queues.size < step.deliveries.length) message.odd = true;
       message.recipients = this.#recipientsOf(member);
@@ -391,8 +389,7 @@ export class Sift {
     let message = queue.underWay.get(key);
     if (!message) {
       const hash = hashOf(queue.number, member);
-      const known = this.innocents.mayHave(hash) ? this.#knownAs(queue, member, hash) : null;
-      message = known ?? newMessage(this.#messages++, key, hash, operation);
+      message = this.#knownAs(queue, member, hash) ?? newMessage(this.#messages++, key, hash, operation);
       queue.underWay.set(key, message);
       if (queue.underWay.size > MOST_SUSPECTS) this.#refuse('most of its messages are not plainly delivered');
     }
@@ -443,13 +440,8 @@ function newMessage(at: number, member: string, hash: number, { requestedUs }: T
     backup: null,
     acknowledgement: null,
     firstUs: requestedUs,
-    lastUs: requestedUs,
     sinceUs: 0,
     recipients: -1,
     accepted: false,
   };
-}
-
-function isNothing(reply: Reply | null): boolean {
-  return reply?.kind === 'null' || (reply?.kind === 'array' && reply.items.length === 0);
 }

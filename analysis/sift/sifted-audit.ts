@@ -11,6 +11,7 @@ import { type Audit, type AuditMaterial, lastPop, reportOf } from '../audit.js';
 import { spanOf } from '../focus/focused-trace.js';
 import { Look } from '../focus/look.js';
 import { ReadOperations } from '../focus/read-operations.js';
+import type { SurveyIndex } from '../focus/survey-index.js';
 import { type Filling, fullest } from '../hints/filling.js';
 import { type SentInStall, type UnpolledSpan, unpolledSpansOf } from '../hints/unpolled.js';
 import type { QueueHistory } from '../journey.js';
@@ -43,13 +44,15 @@ export function siftedAudit(trace: Trace, fields: PayloadFields, looking?: Looki
   }
   sift.end(trace.watermarkUs);
   const known = new KnownBySift(sift, trace, connections);
-  const suspects = new Suspects(sift, known, trace, fields, looking);
+  const index = new SiftIndex(sift);
+  const suspects = new Suspects(sift, known, index, trace, fields, looking);
   const left = suspects.judge();
   if (left.length > 0 && trace.operationCount() <= HELD_WHOLE) return null;
   const judged = [...suspects.judged, ...left.map((message) => unsettled(message, fields))];
   return new Auditor(
     sift,
     known,
+    index,
     judged.sort((a, b) => a.at - b.at),
     trace,
     fields,
@@ -59,6 +62,7 @@ export function siftedAudit(trace: Trace, fields: PayloadFields, looking?: Looki
 class Auditor {
   readonly #sift: Sift;
   readonly #known: KnownBySift;
+  readonly #index: SurveyIndex;
   readonly #suspects: readonly Suspect[];
   readonly #trace: Trace;
   readonly #fields: PayloadFields;
@@ -67,12 +71,14 @@ class Auditor {
   constructor(
     sift: Sift,
     known: KnownBySift,
+    index: SurveyIndex,
     suspects: readonly Suspect[],
     trace: Trace,
     fields: PayloadFields,
   ) {
     this.#sift = sift;
     this.#known = known;
+    this.#index = index;
     this.#suspects = suspects;
     this.#trace = trace;
     this.#fields = fields;
@@ -184,7 +190,7 @@ class Auditor {
     const queue = this.#sift.queues.get(name);
     if (!queue) return null;
     const [trace, fields, known] = [this.#trace, this.#fields, this.#known];
-    const index = new SiftIndex(this.#sift);
+    const index = this.#index;
     const garbage = new Garbage();
     let most: Filling | null = null;
     for (const { fromUs, toUs, most: atMost } of queue.crowded) {

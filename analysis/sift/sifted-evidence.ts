@@ -34,7 +34,7 @@ function journeysOf(sift: Sift, fields: PayloadFields): Journeys {
     queues: new Map(queues.map((queue) => [queue.name, historyOf(queue, fields)])),
     memberships,
     seenIn,
-    connectionsOf: new Map(queues.map(({ name, connections }) => [name, connections])),
+    connectionsOf: sift.connectionsOf(),
   };
 }
 

@@ -7,7 +7,7 @@ import type { QueueFacts } from '../focus/survey.js';
 import { isNear } from '../hints/filling.js';
 import type { Waiting } from '../hints/unpolled.js';
 import { type Mark, markOf } from '../mark.js';
-import { isProcessQueue } from '../profiles/channel-layer.js';
+import { BACKUP_SUFFIX, isProcessQueue } from '../profiles/channel-layer.js';
 import { BETWEEN_POLLS_US } from '../readers.js';
 import { LongPolls } from './long-polls.js';
 
@@ -29,9 +29,8 @@ export interface UnderWay {
   pop: TraceOperation | null;
   backup: TraceOperation | null;
   acknowledgement: TraceOperation | null;
-  /** When it was sent, for the first and the last time; of one that no operation sends when it is first seen. */
+  /** When it was first sent; of one that no operation sends when it is first seen. */
   firstUs: number;
-  lastUs: number;
   /** Since when it matters whether something of it is hidden. */
   sinceUs: number;
   /** The number of its list of recipients; -1 before it is known. */
@@ -210,7 +209,7 @@ export class SiftedQueue {
   }
 
   lastOpenAcknowledgements(): Mark[] {
-    return this.#openAcknowledgements.map((operation) => markOf(operation, `${this.name}$inflight`));
+    return this.#openAcknowledgements.map((operation) => markOf(operation, this.name + BACKUP_SUFFIX));
   }
 
   /** Connections of the process that reads it, as far as the trace shows them. */

@@ -14,7 +14,6 @@ import { BACKUP_SUFFIX, processOf, stepOf } from '../profiles/channel-layer.js';
 import { Garbage } from './garbage.js';
 import type { KnownBySift } from './known.js';
 import type { Sift } from './sift.js';
-import { SiftIndex } from './sift-index.js';
 import type { SiftedQueue, UnderWay } from './sifted-queue.js';
 
 /** A suspect, judged. */
@@ -94,14 +93,21 @@ export class Suspects {
   #read: ReadOperations;
   readonly #looking: Looking;
 
-  constructor(sift: Sift, known: KnownBySift, trace: Trace, fields: PayloadFields, looking = USUAL) {
+  constructor(
+    sift: Sift,
+    known: KnownBySift,
+    index: SurveyIndex,
+    trace: Trace,
+    fields: PayloadFields,
+    looking = USUAL,
+  ) {
     this.#looking = looking;
     this.#sift = sift;
     this.#known = known;
     this.#trace = trace;
     this.#fields = fields;
     this.#read = new ReadOperations(trace);
-    this.#index = new SiftIndex(sift);
+    this.#index = index;
   }
 
   /** Those whom no part of the trace settles. The others are in `judged`. */
