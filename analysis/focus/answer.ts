@@ -1,3 +1,8 @@
+/**
+ * What became of one message, from as little of a trace as its answer needs: where an index says that its queues are, and what happened in
+ * them around that time. Where a look is not sure to see what the whole trace would show, the next one sees four times as
+ * much. The answer is that of the whole trace, or none.
+ */
 import type { JudgedJourney } from '../judge.js';
 import { readPayload } from '../payload.js';
 import { stepOf } from '../profiles/channel-layer.js';

@@ -13,7 +13,7 @@ import type {
   TracePush,
   TraceUse,
 } from '../../proxy/trace/trace.js';
-import { Evidence } from '../evidence.js';
+import { Evidence, type Span as Times } from '../evidence.js';
 import { type Journey, type QueueHistory, readJourneys } from '../journey.js';
 import { PartialTrace } from '../partial-trace.js';
 import type { PayloadFields } from '../payload.js';
@@ -164,23 +164,19 @@ export class FocusedEvidence extends Evidence {
   }
 
   /** Where all its operations are known, none of them is left out. */
-  override holesHidingPops(journey: Journey, span: { readonly fromUs: number; readonly toUs: number }) {
+  override holesHidingPops(journey: Journey, span: Times) {
     return this.#known?.operationsOf(journey)
       ? this.#holesOfTrace(journey.queue, span)
       : this.holesHiding(journey.queue, span);
   }
 
   /** A connection that was in step all the time has nothing to hide before. */
-  override holesHidingConduct(
-    connection: number,
-    queue: string,
-    span: { readonly fromUs: number; readonly toUs: number },
-  ) {
+  override holesHidingConduct(connection: number, queue: string, span: Times) {
     return this.#known?.inStep(connection) ? this.#holesOfTrace(queue, span) : this.holesHiding(queue, span);
   }
 
   /** Whether the part shows it all is for the look to say. */
-  override holesHidingWhatWaits(queue: string, span: { readonly fromUs: number; readonly toUs: number }) {
+  override holesHidingWhatWaits(queue: string, span: Times) {
     return this.#known ? this.#holesOfTrace(queue, span) : this.holesHiding(queue, span);
   }
 
@@ -188,33 +184,29 @@ export class FocusedEvidence extends Evidence {
     return this.#known?.reading(name) ?? null;
   }
 
-  *#holesOfTrace(
-    queue: string,
-    span: { readonly fromUs: number; readonly toUs: number },
-  ): Generator<TraceHole, undefined> {
+  *#holesOfTrace(queue: string, span: Times): Generator<TraceHole, undefined> {
     for (const hole of super.holesHiding(queue, span)) if (hole.reason !== LEFT_OUT) yield hole;
   }
 
-  #repliesElsewhere(queue: string, span: { readonly fromUs: number; readonly toUs: number }): boolean {
+  #repliesElsewhere(queue: string, span: Times): boolean {
     return this.holes.some(
-      ({ direction, connection, fromUs, toUs }) =>
-        direction === 'redis' &&
-        connection !== null &&
-        fromUs <= span.toUs &&
-        (toUs ?? Infinity) >= span.fromUs &&
-        !this.journeys.connectionsOf.get(queue)?.has(connection),
+      (hole) =>
+        hole.direction === 'redis' &&
+        hole.connection !== null &&
+        overlaps(hole, span) &&
+        !this.journeys.connectionsOf.get(queue)?.has(hole.connection),
     );
   }
 
-  override *holesHiding(
-    queue: string,
-    span: { readonly fromUs: number; readonly toUs: number },
-  ): Generator<TraceHole, undefined> {
+  override *holesHiding(queue: string, span: Times): Generator<TraceHole, undefined> {
     // Also where another hole is the first that is found: without what was left out nobody might have asked.
-    if (this.#leftOut.some(({ fromUs, toUs }) => fromUs <= span.toUs && (toUs ?? Infinity) >= span.fromUs))
-      this.reachedOut = true;
+    if (this.#leftOut.some((hole) => overlaps(hole, span))) this.reachedOut = true;
     // Replies on a connection that the part does not show at this queue: the whole trace may.
     if (!this.#known && this.#repliesElsewhere(queue, span)) this.reachedOut = true;
     yield* super.holesHiding(queue, span);
   }
+}
+
+function overlaps({ fromUs, toUs }: TraceHole, span: Times): boolean {
+  return fromUs <= span.toUs && (toUs ?? Infinity) >= span.fromUs;
 }

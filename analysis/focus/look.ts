@@ -18,6 +18,7 @@ import {
   FocusedEvidence,
   FocusedTrace,
   type Known,
+  LEFT_OUT,
   type OperationsOf,
   type Span,
 } from './focused-trace.js';
@@ -78,7 +79,7 @@ export class Look {
     this.#judge = new Judge(this.evidence);
     this.#span = span;
     this.#queue = queue;
-    const holes = [...trace.holes()].filter(({ reason }) => reason !== 'redacted');
+    const holes = this.evidence.holes.filter(({ reason }) => reason !== 'redacted' && reason !== LEFT_OUT);
     this.#holesFromUs = Math.min(Number.POSITIVE_INFINITY, ...holes.map(({ fromUs }) => fromUs));
     this.#known = known;
   }
