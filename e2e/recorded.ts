@@ -75,6 +75,7 @@ export async function record(redis: PrivateRedis, steps: readonly Step[]): Promi
   const connection = new Recorded(redis.port);
   const other = redis.client();
   try {
+    await other.ping(); // what it says as it connects is over before anyone says MONITOR
     for (const step of steps) {
       if ('other' in step) {
         const [command = '', ...args] = step.other.split(' ');

@@ -233,9 +233,15 @@ describe('worker-duplicate, on channels_redis 4.0.0', () => {
         }
       })().catch(() => {}); // it ends with its layer
     await expect.poll(() => done.size).toBe(jobs);
-    // Nothing waits any more, in the queue or in the backup: what was put back is done, too.
+    // What was put back is done, too: nothing waits in the queue or in the backup, and no worker holds a message that is in neither
+    // of them (popped, and not yet backed up), for they all wait for the next one.
     const client = redis.client();
-    await expect.poll(() => client.exists('chatthumbnails', 'chatthumbnails$inflight')).toBe(0);
+    const idle = async () => {
+      const asked = client.multi().info('clients').exists('chatthumbnails', 'chatthumbnails$inflight').exec();
+      const [[, info], [, waiting]] = (await asked) as [[null, string], [null, number]];
+      return { blocked: Number(/blocked_clients:(\d+)/.exec(info)?.[1]), waiting };
+    };
+    await expect.poll(idle, { interval: 5 }).toEqual({ blocked: workers, waiting: 0 });
     await stop();
     return done;
   }
