@@ -10,7 +10,9 @@ export class RowBatch {
   readonly #one: Database.Statement<unknown[]>;
   readonly #many: Database.Statement<unknown[]>;
   readonly #columns: number;
-  #values: unknown[] = [];
+  /** Of the rows that wait; as long as `ROWS` rows are, always: an array that grows is copied as it does. */
+  readonly #values: unknown[];
+  #used = 0;
 
   /**
    * `insert`: how the statement begins, up to the table's name. With a conflict clause (OR FAIL: the caller rolls back the whole
@@ -25,20 +27,23 @@ export class RowBatch {
     this.#one = statement(1);
     this.#many = statement(ROWS);
     this.#columns = columns.length;
+    this.#values = new Array<unknown>(ROWS * columns.length).fill(null);
   }
 
   /** One row, in the order of the columns. It is in the table after `flush`, or some time before. */
   add(...row: readonly unknown[]): void {
-    this.#values.push(...row);
-    if (this.#values.length < ROWS * this.#columns) return;
-    this.#many.run(...this.#values);
-    this.#values = [];
+    const values = this.#values;
+    for (let n = 0; n < row.length; n++) values[this.#used++] = row[n];
+    if (this.#used < values.length) return;
+    this.#used = 0;
+    this.#many.run(...values);
   }
 
   flush(): void {
-    const values = this.#values;
-    this.#values = [];
-    for (let at = 0; at < values.length; at += this.#columns)
-      this.#one.run(...values.slice(at, at + this.#columns));
+    const used = this.#used;
+    this.#used = 0;
+    for (let at = 0; at < used; at += this.#columns)
+      this.#one.run(...this.#values.slice(at, at + this.#columns));
+    this.#values.fill(null); // rows may hold on to a whole block
   }
 }

@@ -21,13 +21,15 @@ export class Queue<T> {
 
   shift(): T | undefined {
     if (this.size === 0) return undefined;
+    if (this.size === 1) {
+      this.head = 0;
+      // The usual case where each request waits for its reply: the array keeps its room.
+      return this.items.length === 1 ? this.items.pop() : this.items.splice(0).pop();
+    }
     const item = this.items[this.head];
     this.items[this.head] = undefined;
     this.head += 1;
-    if (this.head === this.items.length) {
-      this.items.length = 0;
-      this.head = 0;
-    } else if (this.head >= 1024 && this.head * 2 >= this.items.length) {
+    if (this.head >= 1024 && this.head * 2 >= this.items.length) {
       this.items = this.items.slice(this.head);
       this.head = 0;
     }
