@@ -1,6 +1,6 @@
 /**
  * What the forwarding thread and the recorder's worker say to each other. Blocks go over by transfer (no copy) and
- * their memory comes back the same way once they are stored.
+ * come back the same way once they are stored, as far as they are needed.
  */
 import type { Retain } from './trace/retention.js';
 
@@ -36,8 +36,8 @@ export type ToWorker =
 
 export type FromWorker =
   | { readonly type: 'ready' }
-  /** These blocks are in the file: their memory is free again. */
-  | { readonly type: 'stored'; readonly buffers: readonly ArrayBuffer[] }
+  /** So many blocks are in the file; the memory of those that are likely to be filled again soon. */
+  | { readonly type: 'stored'; readonly blocks: number; readonly buffers: readonly ArrayBuffer[] }
   | { readonly type: 'failed'; readonly code: `GAPTRACE_${string}`; readonly message: string }
   | {
       readonly type: 'closed';

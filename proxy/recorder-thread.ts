@@ -3,9 +3,13 @@ import { Worker } from 'node:worker_threads';
 import { GaptraceError, messageOf } from '../terminal/errors.js';
 import type { FromWorker, WorkerStart } from './recorder-messages.js';
 
+/** What indexing leaves lives for a moment only. Left to itself V8 gives it 48 MB, and is no faster for it. */
+const YOUNG_MB = 12;
+
 /** Starts the worker and waits until it has made the trace; rejects with what it says where it could not. */
 export async function startWorker(start: WorkerStart): Promise<Worker> {
-  const worker = new Worker(workerFile(), { workerData: start });
+  const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MB };
+  const worker = new Worker(workerFile(), { workerData: start, resourceLimits });
   await ready(worker);
   return worker;
 }

@@ -24,12 +24,15 @@ import type { FromWorker, ToWorker, WorkerStart } from './recorder-messages.js';
 import { cannotStore } from './trace/cannot-store.js';
 import { cannotCreate, createTrace, traceExists } from './trace/create.js';
 import { foldInto, writeEnding } from './trace/ending.js';
+import { Garbage } from './trace/garbage.js';
 import { TraceLock } from './trace/lock.js';
 import { Retention } from './trace/retention.js';
 import { Spool } from './trace/spool.js';
 import { TraceWriter } from './trace/writer.js';
 
 const SLICE_MS = 50;
+/** With nothing left to store: a commit writes each page once that it changed, and most keys' pages change in every slice. */
+const CLOSING_SLICE_MS = 1000;
 /** From the end of one run of indexing to the beginning of the next, at least. */
 const INDEX_EVERY_MS = 200;
 /** How far the thread stands back in the kernel's queue: it gets a third of what the forwarding thread gets, and all that nobody else wants. */
@@ -39,6 +42,13 @@ const CROWDED = 0.05;
 const CROWDED_REST = 19;
 /** Blocks stored in one transaction at most: the sooner their memory is back, the shorter paused traffic waits. */
 const STORE_BLOCKS = 8;
+/** Blocks that lie about as garbage at most. */
+const UNWANTED_BLOCKS = 32;
+
+interface Block {
+  readonly buffer: ArrayBuffer;
+  readonly length: number;
+}
 
 class RecorderWorker {
   readonly #port: MessagePort;
@@ -51,9 +61,14 @@ class RecorderWorker {
   readonly #writer: TraceWriter;
   readonly #indexer: Indexer;
   readonly #retention: Retention | null;
-  readonly #waiting: { readonly buffer: ArrayBuffer; readonly length: number }[] = [];
+  readonly #waiting: Block[] = [];
+  #copy = Buffer.alloc(0);
   readonly #crowding = new Crowding();
+  /** Collects blocks that nobody wants back: a flood leaves as many as there may be. */
+  readonly #garbage = new Garbage(UNWANTED_BLOCKS);
   #blocksStored = 0;
+  /** Blocks that the forwarding thread will fill again soon, by what it has filled since the last ones went back. */
+  #wanted = 0;
   /** Not to be indexed before. */
   #indexAtMs = 0;
   #indexTimer: NodeJS.Timeout | null = null;
@@ -126,8 +141,11 @@ class RecorderWorker {
   }
 
   #take(message: ToWorker): void {
-    if (message.type === 'block') this.#waiting.push(message);
-    else this.#closeAtUs = message.atUs;
+    if (message.type === 'close') this.#closeAtUs = message.atUs;
+    else {
+      this.#waiting.push(message);
+      this.#wanted = Math.min(this.#wanted + 1, STORE_BLOCKS);
+    }
   }
 
   #takeAll(): void {
@@ -141,19 +159,29 @@ class RecorderWorker {
   #store(): void {
     const blocks = this.#waiting.splice(0, STORE_BLOCKS);
     this.#sufferFaults(blocks.reduce((bytes, { length }) => bytes + length, 0));
-    this.#spool.store(
-      blocks.map(({ buffer, length }) => this.#redactor.redact(Buffer.from(buffer, 0, length))),
-    );
+    this.#spool.store(this.#safe(blocks));
     this.#blocksStored += blocks.length;
-    const buffers = blocks.map(({ buffer }) => buffer);
-    this.#say({ type: 'stored', buffers }, buffers);
+    const buffers = blocks.slice(0, this.#wanted).map(({ buffer }) => buffer);
+    this.#wanted -= buffers.length;
+    this.#garbage.left(blocks.length - buffers.length);
+    this.#say({ type: 'stored', blocks: blocks.length, buffers }, buffers);
+  }
+
+  /** What may be stored of each block. It is read in a copy, as a block is mapped memory, where V8 takes several times as long for a number. */
+  *#safe(blocks: readonly Block[]): Generator<Buffer> {
+    for (const { buffer, length } of blocks) {
+      if (this.#copy.length < length) this.#copy = Buffer.alloc(length);
+      this.#copy.set(new Uint8Array(buffer, 0, length));
+      yield this.#redactor.redact(this.#copy.subarray(0, length));
+    }
   }
 
   /** False where nothing is to be indexed now. */
   #indexSlice(): boolean {
     if (!this.#hasBacklog || (this.#closeAtUs === null && performance.now() < this.#indexAtMs)) return false;
     const beganMs = performance.now();
-    this.#spool.index(this.#indexer, () => performance.now() >= beganMs + SLICE_MS);
+    const sliceMs = this.#closeAtUs === null ? SLICE_MS : CLOSING_SLICE_MS;
+    this.#spool.index(this.#indexer, () => performance.now() >= beganMs + sliceMs);
     const endedMs = performance.now();
     const crowded = this.#crowding.share() >= CROWDED;
     if (crowded) this.#indexAtMs = endedMs + CROWDED_REST * (endedMs - beganMs);

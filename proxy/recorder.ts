@@ -76,8 +76,6 @@ const RESERVE_BLOCKS = 16;
 const HEARTBEAT_MS = 1000;
 /** A recorder that stores nothing for so long while traffic waits for it is stuck. */
 const PATIENCE_MS = 10_000;
-/** Empty blocks kept for reuse. */
-const POOL_BLOCKS = 8;
 /** A chunk is not split to fill less room than this at the end of a block. */
 const SMALLEST_PART = 1024;
 
@@ -96,6 +94,7 @@ export class Recorder {
   readonly #blockBytes: number;
   readonly #maxBlocks: number;
   readonly #startedMs: number;
+  /** Empty blocks to fill; the worker gives back no more than are of use. */
   readonly #pool: ArrayBuffer[] = [];
   readonly #owed = new Map<number, Owed>();
   readonly #failureCallbacks: ((error: GaptraceError) => void)[] = [];
@@ -405,7 +404,7 @@ export class Recorder {
   // --- blocks --------------------------------------------------------------------------------------------------
 
   #emptyBlock(): BlockWriter {
-    return new BlockWriter(Buffer.from(this.#pool.pop() ?? new ArrayBuffer(this.#blockBytes)));
+    return new BlockWriter(Buffer.from(this.#pool.pop() ?? mappedBlock(this.#blockBytes)));
   }
 
   /** Gives the current block to the worker, if there is anything in it. */
@@ -444,7 +443,7 @@ export class Recorder {
   // --- the worker's news ---------------------------------------------------------------------------------------
 
   #heard(message: FromWorker): void {
-    if (message.type === 'stored') this.#stored(message.buffers);
+    if (message.type === 'stored') this.#stored(message.blocks, message.buffers);
     else if (message.type === 'failed') this.#fail(recordingFailed(message.code, message.message));
     else if (message.type === 'closed') {
       this.#workerIsDone = true;
@@ -458,9 +457,9 @@ export class Recorder {
     }
   }
 
-  #stored(buffers: readonly ArrayBuffer[]): void {
-    this.#withWorker -= buffers.length;
-    for (const buffer of buffers) if (this.#pool.length < POOL_BLOCKS) this.#pool.push(buffer);
+  #stored(blocks: number, buffers: readonly ArrayBuffer[]): void {
+    this.#withWorker -= blocks;
+    this.#pool.push(...buffers);
     if (this.#owed.size > 0) this.#settleOwed();
     if (this.#backpressure?.stored(this.#withWorker, this.nowUs())) this.#notePauses();
     this.#handOverIfDue();
@@ -483,6 +482,11 @@ export class Recorder {
     for (const waiter of this.#roomWaiters.splice(0)) waiter();
     this.#settleClose?.(this.#failedSummary());
   }
+}
+
+/** Resizable only so that V8 maps it by itself: memory of malloc does not go back to the system when a flood is over. */
+function mappedBlock(bytes: number): ArrayBuffer {
+  return new ArrayBuffer(bytes, { maxByteLength: bytes });
 }
 
 const NO_BYTES = Buffer.alloc(0);

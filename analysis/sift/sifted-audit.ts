@@ -2,6 +2,8 @@
  * The audit of a large trace: what `audit` says (../audit.ts), in memory that hardly grows with the trace. One pass sifts out what was plainly delivered; the
  * rest is judged by what the trace shows around it. The report is that of the whole trace.
  */
+
+import { Garbage } from '../../proxy/trace/garbage.js';
 import type { Trace } from '../../proxy/trace/trace.js';
 import type { OtherPop } from '../audit/beside-departures.js';
 import { type Fate, fateOf } from '../audit/fate.js';
@@ -18,13 +20,12 @@ import type { QueueHistory } from '../journey.js';
 import type { PayloadFields } from '../payload.js';
 import { processOf, stepOf } from '../profiles/channel-layer.js';
 import { patienceUs, stallBetween } from '../readers.js';
-import { Garbage } from './garbage.js';
 import { innocentFates } from './innocent-fates.js';
 import { KnownBySift } from './known.js';
 import { Sift } from './sift.js';
 import { SiftIndex } from './sift-index.js';
 import { SiftedEvidence } from './sifted-evidence.js';
-import { type Looking, type Suspect, Suspects, unsettled } from './suspects.js';
+import { type Looking, OPERATIONS_LEFT, type Suspect, Suspects, unsettled } from './suspects.js';
 
 /** A trace of no more operations than this fits into memory as a whole. */
 const HELD_WHOLE = 2_000_000;
@@ -191,7 +192,7 @@ class Auditor {
     if (!queue) return null;
     const [trace, fields, known] = [this.#trace, this.#fields, this.#known];
     const index = this.#index;
-    const garbage = new Garbage();
+    const garbage = new Garbage(OPERATIONS_LEFT);
     let most: Filling | null = null;
     for (const { fromUs, toUs, most: atMost } of queue.crowded) {
       if (most && atMost <= most.depth) continue;

@@ -2,6 +2,8 @@
  * The verdicts on the messages that a sift did not let pass, each from as little of the trace as it takes: those of one queue that are near
  * to each other by one look; whom a look does not settle, by a larger one; and whom none settles, by all that there is of its queues.
  */
+
+import { Garbage } from '../../proxy/trace/garbage.js';
 import type { Trace, TraceOperation } from '../../proxy/trace/trace.js';
 import { type Span, spanOf } from '../focus/focused-trace.js';
 import { Look, type Reach } from '../focus/look.js';
@@ -11,7 +13,6 @@ import type { Judgement } from '../judgement.js';
 import { markOf } from '../mark.js';
 import { type PayloadFields, readPayload } from '../payload.js';
 import { BACKUP_SUFFIX, processOf, stepOf } from '../profiles/channel-layer.js';
-import { Garbage } from './garbage.js';
 import type { KnownBySift } from './known.js';
 import type { Sift } from './sift.js';
 import type { SiftedQueue, UnderWay } from './sifted-queue.js';
@@ -45,6 +46,8 @@ const MOST_SEEN = 100_000;
 const MOST_AT_ALL = 30_000;
 /** So many of them are kept for the next one. */
 const MOST_KEPT = 20_000;
+/** Operations that looks have read and left, before they are collected. */
+export const OPERATIONS_LEFT = 10_000;
 
 const USUAL: Looking = { looksUs: LOOKS_US, fewForEach: 20 };
 
@@ -89,7 +92,7 @@ export class Suspects {
   readonly #sift: Sift;
   readonly #known: KnownBySift;
   readonly #index: SurveyIndex;
-  readonly #garbage = new Garbage();
+  readonly #garbage = new Garbage(OPERATIONS_LEFT);
   #read: ReadOperations;
   readonly #looking: Looking;
 

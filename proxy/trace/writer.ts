@@ -7,6 +7,7 @@ import { isUtf8 } from 'node:buffer';
 import type Database from 'better-sqlite3';
 import type { ClosedBody, OpenedBody } from '../tape.js';
 import type { ClientFacts, Hole, Operation, Push } from '../wire/operation.js';
+import { KeyRows } from './key-rows.js';
 import { RowBatch } from './row-batch.js';
 
 /** Keys whose row ids are remembered; when there are more, remembering starts anew. */
@@ -15,14 +16,14 @@ const REMEMBERED_KEYS = 100_000;
 export class TraceWriter {
   readonly #statements: ReturnType<typeof prepareAll>;
   readonly #operations: RowBatch;
-  readonly #operationKeys: RowBatch;
+  readonly #operationKeys: KeyRows;
   readonly #commands = new Map<string, number>();
   readonly #keys = new Map<string, number>();
 
   constructor(database: Database.Database) {
     this.#statements = prepareAll(database);
     this.#operations = new RowBatch(database, 'INSERT OR FAIL INTO operation', OPERATION_COLUMNS);
-    this.#operationKeys = new RowBatch(database, 'INSERT OR IGNORE INTO operation_key', ['key', 'operation']);
+    this.#operationKeys = new KeyRows(database);
   }
 
   /** Writes the rows that wait for company; to be called before each commit. */
