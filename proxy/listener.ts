@@ -136,7 +136,7 @@ export class Listener {
     const tunnel = new Tunnel({
       connection,
       client,
-      redis: upstream.connect(),
+      connectRedis: (read) => upstream.connect(read),
       redisReady: upstream.address.kind === 'tls' ? 'secureConnect' : 'connect',
       upstreamName: upstream.describe(),
       recording,

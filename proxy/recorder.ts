@@ -1,7 +1,7 @@
 /**
  * The recorder, as the forwarding thread sees it. Each call copies a chunk behind a 24-byte head into the current
  * block (tape.ts) and returns; nothing is parsed and nothing is waited for here. A block goes to the worker
- * (recorder-worker.ts) when it is full or 20 ms after its first record, and comes back empty once it is stored.
+ * (recorder-worker.ts) when it is full or 50 ms after its first record, and comes back empty once it is stored.
  *
  * Three promises:
  * - Forwarding never waits. When the worker falls behind by more than the memory limit, bytes are dropped; unless the user would
@@ -67,7 +67,7 @@ export interface RecordingSummary {
 const BLOCK_BYTES = 256 * 1024;
 const MEMORY_LIMIT_BYTES = 64 * 1024 * 1024;
 /** How long a record may wait in a block that does not fill up. */
-const BLOCK_AGE_MS = 20;
+const BLOCK_AGE_MS = 50;
 /** Blocks with the worker at which it counts as behind: from then on only full blocks go over, so that memory holds traffic. */
 const BEHIND_BLOCKS = 4;
 /** Blocks beyond the memory limit that only openings, closes and notes may use. */

@@ -53,8 +53,8 @@ export interface TunnelEvents {
 export interface TunnelOptions {
   readonly connection: number;
   readonly client: Socket;
-  /** Connecting already. */
-  readonly redis: Socket;
+  /** Starts the connection to Redis: what is read from it goes to `read`, once it is resumed. */
+  readonly connectRedis: (read: (chunk: Buffer) => void) => Socket;
   /** The event after which the connection to Redis stands. */
   readonly redisReady: 'connect' | 'secureConnect';
   /** Without user and password. */
@@ -98,7 +98,8 @@ export class Tunnel {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: TunnelOptions) {
-    const { client, redis, recording, latency } = options;
+    const { client, recording, latency } = options;
+    const redis = options.connectRedis(this.#readRedis);
     this.#connection = options.connection;
     this.#client = client;
     this.#redis = redis;
@@ -237,7 +238,7 @@ export class Tunnel {
       if (this.#held) redis.pause();
       this.#events.connected();
     });
-    redis.on('data', this.#readRedis);
+    redis.resume();
     redis.on('drain', () => this.#drained(this.#toRedis, () => this.#resumeClient()));
     redis.on('end', () => {
       this.#closedFirst('redis', 'fin');

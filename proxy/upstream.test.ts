@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import { startRedis } from '../e2e/redis.js';
@@ -78,11 +77,14 @@ test.each([
 test('connects by TCP and by unix socket', async () => {
   const redis = await startRedis({ unix: true });
   for (const url of [redis.url, `unix:${redis.socketPath}`]) {
-    const socket = Upstream.parse(url).connect();
-    socket.write('PING\r\n');
-    const [answer] = (await once(socket, 'data')) as [Buffer];
+    const answer = await new Promise<Buffer>((resolve) => {
+      const socket = Upstream.parse(url).connect((chunk) => {
+        socket.destroy();
+        resolve(chunk);
+      });
+      socket.resume().write('PING\r\n');
+    });
     expect(answer.toString()).toBe('+PONG\r\n');
-    socket.destroy();
   }
   await redis.stop();
 });

@@ -88,18 +88,33 @@ export class Upstream {
 
   /**
    * Starts a new connection: TCP without Nagle's delay, TLS (trusting NODE_EXTRA_CA_CERTS too) or a unix socket. It can be
-   * written to at once, and stays half open after the other side's FIN. Errors come as the socket's 'error' event.
+   * written to at once, and stays half open after the other side's FIN. What is read goes to `read`, from `resume` on, and stays as it is.
+   * Errors come as the socket's 'error' event.
    */
-  connect(): Socket {
+  connect(read: (chunk: Buffer) => void): Socket {
     const { address } = this;
-    if (address.kind === 'unix') return connectTcp({ path: address.path, allowHalfOpen: true });
-    const { host, port } = address;
-    if (address.kind === 'tcp') return connectTcp({ host, port, allowHalfOpen: true, noDelay: true });
-    // @types/node does not know that tls.connect takes allowHalfOpen, as its documentation says.
-    const options: ConnectionOptions & { readonly allowHalfOpen: true } = { host, port, allowHalfOpen: true };
-    if (isIP(host) === 0) options.servername = host;
-    return connectTls(options).setNoDelay(true);
+    if (address.kind === 'tls') return connectOverTls(address.host, address.port).on('data', read);
+    // Past the stream, which costs more than the read itself, and into memory that is there already.
+    const callback = (bytes: number): boolean => {
+      const chunk = Buffer.allocUnsafe(bytes);
+      READ_INTO.copy(chunk, 0, 0, bytes);
+      read(chunk);
+      return true;
+    };
+    const options = { allowHalfOpen: true, onread: { buffer: READ_INTO, callback } };
+    if (address.kind === 'unix') return connectTcp({ path: address.path, ...options });
+    return connectTcp({ host: address.host, port: address.port, noDelay: true, ...options });
   }
+}
+
+/** What the kernel has for a connection goes into it, and is copied out before anything else is read. */
+const READ_INTO = Buffer.allocUnsafeSlow(64 * 1024);
+
+function connectOverTls(host: string, port: number): Socket {
+  // @types/node does not know that tls.connect takes allowHalfOpen, as its documentation says.
+  const options: ConnectionOptions & { readonly allowHalfOpen: true } = { host, port, allowHalfOpen: true };
+  if (isIP(host) === 0) options.servername = host;
+  return connectTls(options).setNoDelay(true);
 }
 
 function credentials(username: string, password: string): Credentials {
