@@ -125,9 +125,9 @@ describe('popped-then-disconnected', () => {
 });
 
 describe('stray-pop', () => {
-  it('the connection stays open and is used again', () => {
+  it('the connection stays open and is used again, when the reply must have been read', () => {
     const trace = popped(healthy());
-    trace.leave(1030, 3, `${PROCESS}carl`);
+    trace.leave(1070, 3, `${PROCESS}carl`);
     expect(verdictOf(trace)).toMatchObject({ verdict: 'lost', cause: 'stray-pop' });
   });
 
@@ -161,6 +161,7 @@ describe('reply-desync', () => {
     trace.poll(1010, 3, lost, { flushMs: 1 });
     trace.restore(1013, 3);
     trace.receive(1020, 2, sendTo(trace, 1003, 11));
+    trace.receive(1040, 3, sendTo(trace, 1035, 12));
     expect(verdictOf(trace)).toMatchObject({ verdict: 'lost', cause: 'stray-pop' });
   });
 });

@@ -15,6 +15,9 @@ import { processOf } from './profiles/channel-layer.js';
 import { consequencesOf, storyOf } from './story.js';
 import { unlessAllLeft } from './unless-all-left.js';
 
+/** Enough to see a client wait for its replies, transactions and pipelines aside. */
+const REQUESTS_AFTER = 8;
+
 export class Judge {
   readonly #evidence: Evidence;
   readonly #ended: readonly { readonly journey: Journey; readonly ending: Ending }[];
@@ -196,7 +199,7 @@ export class Judge {
     const poppedUs = pop.repliedUs ?? pop.requestedUs;
     const after = countWhile(beats, ({ id, requestedUs }) => id <= pop.id || requestedUs <= poppedUs);
     return {
-      after: beats.slice(after, after + 2),
+      after: beats.slice(after, after + REQUESTS_AFTER),
       episode: episodeOf(episodes, pop.id),
     };
   }

@@ -25,7 +25,7 @@ export interface Case<Of extends End = End> {
 
 /** The connection that took the message. */
 export interface PopConduct {
-  /** The first two requests on it after the pop's reply, in order. */
+  /** The first few requests on it after the pop's reply, in order. */
   readonly after: readonly Beat[];
   /** The episode out of step that the pop falls into, if any. */
   readonly episode: Episode | undefined;

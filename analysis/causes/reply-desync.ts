@@ -10,7 +10,7 @@
 import type { EndAtPop } from '../ending.js';
 import type { Case, Cause, Examination, PopConduct } from './cause.js';
 import { cite } from './cause.js';
-import { sentTooEarly } from './sent-too-early.js';
+import { perhapsUnread, sentTooEarly } from './sent-too-early.js';
 
 function examine({ end, conduct }: Case<EndAtPop>): Examination {
   const { pop, next } = end;
@@ -20,6 +20,12 @@ function examine({ end, conduct }: Case<EndAtPop>): Examination {
     return {
       holds: null,
       because: `operation ${early.id} was sent on connection ${pop.connection} before the reply to the one before it: this pop's reply may have been read by a wrong caller`,
+    };
+  const unread = episode ? undefined : perhapsUnread(pop, after);
+  if (unread)
+    return {
+      holds: null,
+      because: `operation ${unread.id} came on connection ${pop.connection} so soon that it may have been sent before this pop's reply was read, which a wrong caller then read`,
     };
   if (!episode)
     return {

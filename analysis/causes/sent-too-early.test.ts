@@ -26,6 +26,21 @@ it.each([false, true])(
   },
 );
 
-it('stray-pop: the second waited for the reply to the first, so the client is in step', () => {
-  expect(verdictOf(popThenTwo(1015), 10)).toMatchObject({ verdict: 'lost', cause: 'stray-pop' });
+it('undecided: the second waited for the reply to the first, which a slow client may seem to do', () => {
+  expect(verdictOf(popThenTwo(1015), 10)).toMatchObject({
+    verdict: 'indeterminate',
+    alternatives: ['reply-desync', 'stray-pop'],
+  });
+});
+
+it('stray-pop: the second waited for the reply to the first and the third for that to the second, so the client is in step', () => {
+  const trace = popThenTwo(1015);
+  trace.restore(1021, 2);
+  expect(verdictOf(trace, 10)).toMatchObject({ verdict: 'lost', cause: 'stray-pop' });
+});
+
+it('undecided: the third did not wait', () => {
+  const trace = popThenTwo(1015);
+  trace.restore(1018, 2);
+  expect(verdictOf(trace, 10)).toMatchObject({ verdict: 'indeterminate' });
 });

@@ -9,7 +9,7 @@ import type { EndAtPop } from '../ending.js';
 import type { Case, Cause, Examination, PopConduct } from './cause.js';
 import { cite, milliseconds, pollsBetween } from './cause.js';
 import { POLLS_THAT_SHOW_IT_STAYED_OPEN } from './popped-then-disconnected.js';
-import { sentTooEarly } from './sent-too-early.js';
+import { perhapsUnread, sentTooEarly } from './sent-too-early.js';
 
 function examine(example: Case<EndAtPop>): Examination {
   const { end, evidence } = example;
@@ -21,6 +21,12 @@ function examine(example: Case<EndAtPop>): Examination {
     return {
       holds: null,
       because: `connection ${pop.connection} stayed open, and may have been out of step: operation ${early.id} was sent before the reply to the one before it`,
+    };
+  const unread = perhapsUnread(pop, after);
+  if (unread)
+    return {
+      holds: null,
+      because: `connection ${pop.connection} stayed open, and may have been out of step: operation ${unread.id} came so soon that it may have been sent before this pop's reply was read`,
     };
   const connection = evidence.connections.get(pop.connection);
   const closed = connection?.closedUs ?? null;

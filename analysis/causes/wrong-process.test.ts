@@ -73,7 +73,7 @@ it('innocent twin of wrong-process: a stray poll overlaps too, but what it bring
   trace.poll(140, 3, message(2), { tookMs: 71 });
   trace.backup(212, 3, message(2));
   trace.acknowledge(214, 3, message(2));
-  trace.request(216, 2, ['PING'], integer(1));
+  trace.request(260, 2, ['PING'], integer(1));
   trace.groupSend(300, 1, message(3));
   trace.receive(305, 3, message(3));
   expect(verdictOf(trace, [ANNA])).toMatchObject({ verdict: 'lost', cause: 'lost-after-redis' });

@@ -6,6 +6,7 @@ import type { Reply } from './reply.js';
 import { MAX_DEPTH } from './reply-framer.js';
 
 const PIPE = 124;
+const SMALL_DIGITS = 10;
 
 export class UndecodableReply extends Error {
   override readonly name = 'UndecodableReply';
@@ -50,7 +51,7 @@ class Decoder {
       case '-':
         return { kind: 'error', text: this.line() };
       case ':':
-        return { kind: 'integer', value: BigInt(this.digits()) };
+        return { kind: 'integer', value: BigInt(this.smallNumber() ?? this.digits()) };
       case '(':
         return { kind: 'big-number', digits: this.digits() };
       case ',':
@@ -97,6 +98,22 @@ class Decoder {
     return text;
   }
 
+  /** A line of a few digits, as nearly all numbers are: read without making a text of it. Null, and nothing read: it is something else. */
+  private smallNumber(): number | null {
+    const { bytes, at } = this;
+    let value = 0;
+    for (let end = at; end < at + SMALL_DIGITS; end += 1) {
+      const byte = bytes[end] ?? 0;
+      if (byte === 13 && bytes[end + 1] === 10 && end > at) {
+        this.at = end + 2;
+        return value;
+      }
+      if (byte < 48 || byte > 57) return null;
+      value = value * 10 + (byte - 48);
+    }
+    return null;
+  }
+
   private digits(): string {
     const start = this.at;
     const text = this.line();
@@ -107,7 +124,7 @@ class Decoder {
   /** Of a bulk or an aggregate; -1 for a null, where the caller allows it. */
   private length(): number {
     const start = this.at;
-    const length = Number(this.digits());
+    const length = this.smallNumber() ?? Number(this.digits());
     const nullable = this.bytes[start - 1] === 36 || this.bytes[start - 1] === 42;
     if (length < (nullable ? -1 : 0)) this.refuse('a length below zero', start);
     // Each byte of a bulk, and at least a byte for each item, must still be there: no room is made for more.
