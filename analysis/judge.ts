@@ -5,18 +5,15 @@
 import type { Case, Cause, PopConduct } from './causes/cause.js';
 import { decide, plain, type Sentence } from './causes/decide.js';
 import { CAUSES } from './causes/index.js';
+import { perhapsOutOfStep, requestsAfter } from './causes/sent-too-early.js';
 import { type End, type EndAtPop, type Ending, endingOf, holeText } from './ending.js';
 import type { Conduct, Evidence } from './evidence.js';
 import type { Journey, Mark } from './journey.js';
 import type { Judgement, Waypoint } from './judgement.js';
-import { countWhile } from './moment.js';
 import { episodeOf, everOverlaps, inStepUs } from './out-of-step.js';
 import { processOf } from './profiles/channel-layer.js';
 import { consequencesOf, storyOf } from './story.js';
 import { unlessAllLeft } from './unless-all-left.js';
-
-/** Enough to see a client wait for its replies, transactions and pipelines aside. */
-const REQUESTS_AFTER = 8;
 
 export class Judge {
   readonly #evidence: Evidence;
@@ -197,10 +194,10 @@ export class Judge {
     if (!pop) return null;
     const { beats, episodes } = this.conductOf(pop.connection);
     const poppedUs = pop.repliedUs ?? pop.requestedUs;
-    const after = countWhile(beats, ({ id, requestedUs }) => id <= pop.id || requestedUs <= poppedUs);
     return {
-      after: beats.slice(after, after + REQUESTS_AFTER),
+      after: requestsAfter(beats, pop.id, poppedUs),
       episode: episodeOf(episodes, pop.id),
+      perhapsSince: perhapsOutOfStep(beats, pop.id),
     };
   }
 }

@@ -29,6 +29,8 @@ export interface PopConduct {
   readonly after: readonly Beat[];
   /** The episode out of step that the pop falls into, if any. */
   readonly episode: Episode | undefined;
+  /** A lost pop before it whose reply may have been read by a wrong caller: from then on the client may have been out of step, and nothing shows that it was not. */
+  readonly perhapsSince: Beat | undefined;
 }
 
 export interface Citation {

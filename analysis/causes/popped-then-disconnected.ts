@@ -10,6 +10,7 @@
 import type { EndAtPop } from '../ending.js';
 import type { Case, Cause, Examination, PopConduct } from './cause.js';
 import { cite, milliseconds, pollsBetween } from './cause.js';
+import { perhapsDesynced } from './sent-too-early.js';
 
 /** A receive cycle that went on this often while the connection stayed open was not waiting for its close. */
 export const POLLS_THAT_SHOW_IT_STAYED_OPEN = 2;
@@ -17,7 +18,7 @@ export const POLLS_THAT_SHOW_IT_STAYED_OPEN = 2;
 function examine(example: Case<EndAtPop>): Examination {
   const { end, evidence, conduct } = example;
   const { pop, next } = end;
-  const { after, episode } = conduct() as PopConduct;
+  const { after, episode, perhapsSince } = conduct() as PopConduct;
   const connection = evidence.connections.get(pop.connection);
   if (episode) return { holds: false, because: `connection ${pop.connection} was out of step` };
   if (after[0])
@@ -25,6 +26,7 @@ function examine(example: Case<EndAtPop>): Examination {
       holds: false,
       because: `operation ${after[0].id} was sent on connection ${pop.connection} after the reply`,
     };
+  if (perhapsSince) return { holds: null, because: perhapsDesynced(pop, perhapsSince) };
   const closed = connection?.closedUs ?? null;
   const polls = pollsBetween(end, example, closed ?? evidence.endUs);
   if (polls >= POLLS_THAT_SHOW_IT_STAYED_OPEN)

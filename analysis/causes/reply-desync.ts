@@ -10,17 +10,18 @@
 import type { EndAtPop } from '../ending.js';
 import type { Case, Cause, Examination, PopConduct } from './cause.js';
 import { cite } from './cause.js';
-import { perhapsUnread, sentTooEarly } from './sent-too-early.js';
+import { perhapsDesynced, perhapsUnread, sentTooEarly } from './sent-too-early.js';
 
 function examine({ end, conduct }: Case<EndAtPop>): Examination {
   const { pop, next } = end;
-  const { episode, after } = conduct() as PopConduct;
+  const { episode, after, perhapsSince } = conduct() as PopConduct;
   const early = episode ? undefined : sentTooEarly(after);
   if (early)
     return {
       holds: null,
       because: `operation ${early.id} was sent on connection ${pop.connection} before the reply to the one before it: this pop's reply may have been read by a wrong caller`,
     };
+  if (perhapsSince && !episode) return { holds: null, because: perhapsDesynced(pop, perhapsSince) };
   const unread = episode ? undefined : perhapsUnread(pop, after);
   if (unread)
     return {

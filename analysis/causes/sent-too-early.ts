@@ -4,7 +4,8 @@
  * reply for its own sends one more request before its own reply has reached it.
  */
 import type { Mark } from '../journey.js';
-import type { Beat } from '../out-of-step.js';
+import { countWhile } from '../moment.js';
+import { type Beat, inStepUs } from '../out-of-step.js';
 
 /** The second request after the pop, where it came before the reply to the first; undefined where the client waited for that. */
 export function sentTooEarly([first, second]: readonly Beat[]): Beat | undefined {
@@ -21,7 +22,10 @@ const WAITED = 2;
  * The request after the pop, where it came so soon that it may have been sent before the pop's reply was read, and too few followed it to show that the
  * client waits for its replies: one that reads the pop's reply for its own does not, but where it is slow, that does not show at once.
  */
-export function perhapsUnread(pop: Mark, after: readonly Beat[]): Beat | undefined {
+export function perhapsUnread(
+  pop: Pick<Mark, 'requestedUs' | 'repliedUs' | 'flushedUs'>,
+  after: readonly Beat[],
+): Beat | undefined {
   const [first] = after;
   const readableUs = pop.flushedUs ?? pop.repliedUs ?? pop.requestedUs;
   if (!first || first.requestedUs - readableUs >= READ_WITHIN_US) return undefined;
@@ -32,4 +36,29 @@ export function perhapsUnread(pop: Mark, after: readonly Beat[]): Beat | undefin
 function waitedFor(earlier: Beat, { requestedUs, pipelined, inTransaction }: Beat): boolean {
   const { answered, flushedUs } = earlier;
   return !pipelined && !inTransaction && answered && flushedUs !== null && flushedUs <= requestedUs;
+}
+
+/** Enough to see a client wait for its replies, transactions and pipelines aside. */
+const REQUESTS_AFTER = 8;
+
+/** The first few requests of a connection that were read after the reply to one of them. */
+export function requestsAfter(beats: readonly Beat[], popId: number, repliedUs: number): readonly Beat[] {
+  const after = countWhile(beats, ({ id, requestedUs }) => id <= popId || requestedUs <= repliedUs);
+  return beats.slice(after, after + REQUESTS_AFTER);
+}
+
+/** The lost pop before another one, of those since the connection was last seen to be in step, whose reply a wrong caller may have read. */
+export function perhapsOutOfStep(beats: readonly Beat[], popId: number): Beat | undefined {
+  const sinceUs = inStepUs(beats, popId);
+  for (let at = countWhile(beats, ({ id }) => id < popId) - 1; at >= 0; at--) {
+    const beat = beats[at] as Beat;
+    if (beat.requestedUs < sinceUs) return undefined;
+    if (beat.receive?.step !== 'pop' || !beat.receive.lost) continue;
+    if (perhapsUnread(beat, requestsAfter(beats, beat.id, beat.repliedUs ?? beat.requestedUs))) return beat;
+  }
+  return undefined;
+}
+
+export function perhapsDesynced({ connection }: Mark, { id }: Beat): string {
+  return `connection ${connection} may have been out of step: the reply to operation ${id}, which is lost too, may have been read by a wrong caller`;
 }

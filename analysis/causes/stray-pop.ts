@@ -9,12 +9,12 @@ import type { EndAtPop } from '../ending.js';
 import type { Case, Cause, Examination, PopConduct } from './cause.js';
 import { cite, milliseconds, pollsBetween } from './cause.js';
 import { POLLS_THAT_SHOW_IT_STAYED_OPEN } from './popped-then-disconnected.js';
-import { perhapsUnread, sentTooEarly } from './sent-too-early.js';
+import { perhapsDesynced, perhapsUnread, sentTooEarly } from './sent-too-early.js';
 
 function examine(example: Case<EndAtPop>): Examination {
   const { end, evidence } = example;
   const { pop, next } = end;
-  const { after, episode } = example.conduct() as PopConduct;
+  const { after, episode, perhapsSince } = example.conduct() as PopConduct;
   if (episode) return { holds: false, because: `connection ${pop.connection} was out of step` };
   const early = sentTooEarly(after);
   if (early)
@@ -22,6 +22,7 @@ function examine(example: Case<EndAtPop>): Examination {
       holds: null,
       because: `connection ${pop.connection} stayed open, and may have been out of step: operation ${early.id} was sent before the reply to the one before it`,
     };
+  if (perhapsSince) return { holds: null, because: perhapsDesynced(pop, perhapsSince) };
   const unread = perhapsUnread(pop, after);
   if (unread)
     return {
