@@ -127,26 +127,28 @@ export function absenceOf(asked: Asked, index: MessageIndex, evidence: Evidence)
   const { before, after, span } = neighboursOf(asked, index, evidence);
   if (before === undefined)
     return undecidedAbsence(
-      `the first message of this sender in the trace has count ${index.counts(sender)[0]}: this one may have been sent before the trace began${evidence.beginUs > 0 ? ` (${beginning(evidence)})` : ''}`,
+      `${after === undefined ? 'the trace does not show this sender sending anything' : `the first message that the trace shows this sender sending has count ${after}`}: this one may have been sent before the trace began${evidence.beginUs > 0 ? ` (${beginning(evidence)})` : ''}`,
     );
   const hole = holeInRequests(span, evidence);
   if (hole) return undecidedAbsence(`no operation carries it, but ${holeText(hole)}`);
   const known =
     after === undefined
-      ? `its highest count in the trace is ${before}, sent at ${seconds(span.fromUs)}; the trace goes on to ${seconds(span.toUs)}`
+      ? `the highest count that the trace shows this sender sending is ${before}, at ${seconds(span.fromUs)}; the trace goes on to ${seconds(span.toUs)}`
       : `count ${before} was sent at ${seconds(span.fromUs)} and ${after} at ${seconds(span.toUs)}, and the trace has no hole between`;
   return { verdict: 'never-sent', cause: 'never-sent', because: `no operation carries it: ${known}` };
 }
 
-/** The sender's nearest counts in the trace, and the time between them, in which this one was sent. */
+/** The sender's nearest counts that the trace shows being sent, and the time between them, in which this one was sent. */
 export function neighboursOf({ sender, count }: Asked, index: MessageIndex, evidence: Evidence) {
   const counts = index.counts(sender);
-  const before = counts[countWhile(counts, (known) => known < count) - 1];
-  const after = counts[countWhile(counts, (known) => known <= count)];
-  const span: Span = {
-    fromUs: before === undefined ? 0 : sentUs(index, sender, before),
-    toUs: after === undefined ? evidence.endUs : sentUs(index, sender, after),
-  };
+  const at = countWhile(counts, (known) => known < count);
+  const isSent = (known: number): boolean => sentUs(index, sender, known) !== null;
+  const before = counts.slice(0, at).findLast(isSent);
+  const after = counts.slice(at).find((known) => known > count && isSent(known));
+  const fromUs = before === undefined ? 0 : (sentUs(index, sender, before) ?? 0);
+  const toUs = after === undefined ? evidence.endUs : (sentUs(index, sender, after) ?? evidence.endUs);
+  // Counts may have been sent out of order.
+  const span: Span = { fromUs: Math.min(fromUs, toUs), toUs: Math.max(fromUs, toUs) };
   return { before, after, span };
 }
 
@@ -196,6 +198,10 @@ export function unknownSender(sender: string, index: MessageIndex): GaptraceErro
   return new GaptraceError('GAPTRACE_SENDER', `the trace has no message of sender ${sender}: ${hint}`);
 }
 
-function sentUs(index: MessageIndex, sender: string, count: number): number {
-  return index.find(sender, count)[0]?.waypoints[0]?.mark.requestedUs ?? 0;
+/** When it was sent; null where only what became of it later is in the trace. */
+function sentUs(index: MessageIndex, sender: string, count: number): number | null {
+  const first = index.find(sender, count)[0]?.waypoints[0];
+  return first && !TAKEN.has(first.role) ? first.mark.requestedUs : null;
 }
+
+const TAKEN: ReadonlySet<string> = new Set(['pop', 'backup', 'acknowledge']);
