@@ -33,9 +33,11 @@ it('undecided: the second waited for the reply to the first, which a slow client
   });
 });
 
-it('stray-pop: the second waited for the reply to the first and the third for that to the second, so the client is in step', () => {
+it('stray-pop: three in a row waited for the reply to the one before, so the client is in step', () => {
   const trace = popThenTwo(1015);
   trace.restore(1021, 2);
+  expect(verdictOf(trace, 10)).toMatchObject({ verdict: 'indeterminate' });
+  trace.poll(1025, 2, null, { tookMs: 5 });
   expect(verdictOf(trace, 10)).toMatchObject({ verdict: 'lost', cause: 'stray-pop' });
 });
 
