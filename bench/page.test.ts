@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { renderHowClose } from './how-close.js';
 import { table } from './markdown.js';
 import { renderPage } from './page.js';
 import { EXAMPLE_RESULT } from './testing/example-result.js';
@@ -29,6 +30,18 @@ test('the targets come first, those missed and those not measured included', () 
   );
   expect(lines).toContain(
     '| a slow disk, --on-overload pause | < 200 MB; none missing | not measured: it failed: a \\| b c | – |',
+  );
+});
+
+test('how close a proxy in Node can come is said where all of its figures were measured', () => {
+  const measurements = EXAMPLE_RESULT.sections.rounds?.measurements ?? [];
+  expect(renderHowClose(measurements)).toBeNull(); // what the bare pipe cost is not among them
+  const cost = measurements.find(({ peer }) => peer === 'gaptrace')?.cost ?? null;
+  const costs = measurements.map((one) => ({ ...one, cost: one.cost ?? cost }));
+  const text = renderHowClose(costs);
+  expect(text).toContain('To the bare pipe, 0.75 here: the thread that forwards takes 1.00 of the CPU time');
+  expect(text).toContain(
+    '0.80 of HAProxy’s requests (P=1, c=50) and 2.00 of those under MONITOR (P=16, c=50)',
   );
 });
 

@@ -1,4 +1,5 @@
 /** The result as a page of Markdown: docs/benchmarks.md. Pure: a result in, text out. */
+import { renderHowClose } from './how-close.js';
 import type { Machine } from './machine.js';
 import { table } from './markdown.js';
 import { renderEndurance, renderHotPath, renderIdle, renderScale, renderSlowDisk } from './page-other.js';
@@ -26,6 +27,7 @@ export function renderPage(result: BenchmarkResult, chart: string | null): strin
     describeRun(result),
     '## Asked, measured, reached?',
     renderTargets(result),
+    ...[renderHowClose(sections.rounds?.measurements ?? [])].filter((text) => text !== null),
     ...(chart === null ? [] : [`![The same figures as bars and lines](${chart})`]),
     section('rounds', 'Through each proxy', renderRounds),
     section('hot-path', 'The hot path alone', renderHotPath),
