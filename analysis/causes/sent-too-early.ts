@@ -14,7 +14,7 @@ export function sentTooEarly([first, second]: readonly Beat[]): Beat | undefined
 }
 
 /** What a busy client may take to read a reply that has reached it: until then it may send a request without having seen it. */
-const READ_WITHIN_US = 50_000;
+const READ_WITHIN_US = 10_000;
 /** So many requests must have waited for the reply to the one before them. One or two may only have been slow: `make accuracy` on a busy machine has both. */
 const WAITED = 3;
 
@@ -33,13 +33,14 @@ export function perhapsUnread(
   return waited.length < WAITED ? first : undefined;
 }
 
-function waitedFor(earlier: Beat, { requestedUs, pipelined, inTransaction }: Beat): boolean {
+function waitedFor(earlier: Beat, { command, requestedUs, pipelined, inTransaction }: Beat): boolean {
   const { answered, flushedUs } = earlier;
-  return !pipelined && !inTransaction && answered && flushedUs !== null && flushedUs <= requestedUs;
+  if (pipelined || (inTransaction && command !== 'MULTI')) return false;
+  return answered && flushedUs !== null && flushedUs <= requestedUs;
 }
 
 /** Enough to see a client wait for its replies, transactions and pipelines aside. */
-const REQUESTS_AFTER = 8;
+const REQUESTS_AFTER = 16;
 
 /** The first few requests of a connection that were read after the reply to one of them. */
 export function requestsAfter(beats: readonly Beat[], popId: number, repliedUs: number): readonly Beat[] {
