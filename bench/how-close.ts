@@ -18,7 +18,7 @@ export function renderHowClose(measurements: readonly Measurement[]): string | n
   const pipeOfMonitor = median(PIPELINED, [BARE_PIPE.name, MONITOR.name]);
   if (!recording || !mainThread || !pipeOfHaproxy || !pipeOfMonitor) return null;
   return `How close to 1.00 can it get? To the bare pipe, ${recording} here: the thread that forwards takes ${mainThread} of the CPU time that the pipe takes for a request, \
-so what is missing is taken by the thread that stores, where the load, Redis and both threads share the cores. To the others, no closer than the bare pipe: that does ${pipeOfHaproxy} \
+and the thread that stores runs beside it, where the load, Redis and both threads share the cores. To the others, no closer than the bare pipe: that does ${pipeOfHaproxy} \
 of HAProxy’s requests (P=1, c=50) and ${pipeOfMonitor} of those under MONITOR (P=16, c=50), with nothing recorded. What stands in the way is what Node itself does for each read and each write, \
 most of it in the two system calls ([decision 14](decisions/0014-beyond-one-core.md)).`;
 }

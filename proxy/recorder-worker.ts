@@ -20,7 +20,7 @@ import { GaptraceError, messageOf } from '../terminal/errors.js';
 import { BlockRedactor } from './block-redactor.js';
 import { Crowding } from './crowding.js';
 import { Indexer } from './indexer.js';
-import type { FromWorker, ToWorker, WorkerStart } from './recorder-messages.js';
+import { type FromWorker, isMapped, type ToWorker, type WorkerStart } from './recorder-messages.js';
 import { cannotStore } from './trace/cannot-store.js';
 import { cannotCreate, createTrace, traceExists } from './trace/create.js';
 import { foldInto, writeEnding } from './trace/ending.js';
@@ -42,8 +42,8 @@ const CROWDED = 0.05;
 const CROWDED_REST = 19;
 /** Blocks stored in one transaction at most: the sooner their memory is back, the shorter paused traffic waits. */
 const STORE_BLOCKS = 8;
-/** Blocks that lie about as garbage at most. */
-const UNWANTED_BLOCKS = 32;
+/** Mapped blocks that lie about as garbage at most. */
+const MAPPED_BLOCKS = 32;
 
 interface Block {
   readonly buffer: ArrayBuffer;
@@ -64,11 +64,9 @@ class RecorderWorker {
   readonly #waiting: Block[] = [];
   #copy = Buffer.alloc(0);
   readonly #crowding = new Crowding();
-  /** Collects blocks that nobody wants back: a flood leaves as many as there may be. */
-  readonly #garbage = new Garbage(UNWANTED_BLOCKS);
+  /** Collects mapped blocks: a flood leaves as many as there may be. */
+  readonly #garbage = new Garbage(MAPPED_BLOCKS);
   #blocksStored = 0;
-  /** Blocks that the forwarding thread will fill again soon, by what it has filled since the last ones went back. */
-  #wanted = 0;
   /** Not to be indexed before. */
   #indexAtMs = 0;
   #indexTimer: NodeJS.Timeout | null = null;
@@ -141,11 +139,8 @@ class RecorderWorker {
   }
 
   #take(message: ToWorker): void {
-    if (message.type === 'close') this.#closeAtUs = message.atUs;
-    else {
-      this.#waiting.push(message);
-      this.#wanted = Math.min(this.#wanted + 1, STORE_BLOCKS);
-    }
+    if (message.type === 'block') this.#waiting.push(message);
+    else this.#closeAtUs = message.atUs;
   }
 
   #takeAll(): void {
@@ -161,13 +156,12 @@ class RecorderWorker {
     this.#sufferFaults(blocks.reduce((bytes, { length }) => bytes + length, 0));
     this.#spool.store(this.#safe(blocks));
     this.#blocksStored += blocks.length;
-    const buffers = blocks.slice(0, this.#wanted).map(({ buffer }) => buffer);
-    this.#wanted -= buffers.length;
+    const buffers = blocks.map(({ buffer }) => buffer).filter((buffer) => !isMapped(buffer));
     this.#garbage.left(blocks.length - buffers.length);
     this.#say({ type: 'stored', blocks: blocks.length, buffers }, buffers);
   }
 
-  /** What may be stored of each block. It is read in a copy, as a block is mapped memory, where V8 takes several times as long for a number. */
+  /** What may be stored of each block. It is read in a copy: in mapped memory V8 takes several times as long for a number. */
   *#safe(blocks: readonly Block[]): Generator<Buffer> {
     for (const { buffer, length } of blocks) {
       if (this.#copy.length < length) this.#copy = Buffer.alloc(length);

@@ -16,7 +16,13 @@ import { performance } from 'node:perf_hooks';
 import type { Worker } from 'node:worker_threads';
 import { type GaptraceError, messageOf } from '../terminal/errors.js';
 import { Backpressure, type Pauses, type Traffic } from './backpressure.js';
-import type { FromWorker, ToWorker, WorkerFaults, WorkerStart } from './recorder-messages.js';
+import {
+  type FromWorker,
+  mappedBlock,
+  type ToWorker,
+  type WorkerFaults,
+  type WorkerStart,
+} from './recorder-messages.js';
 import { recordingFailed, startWorker, workerDied } from './recorder-thread.js';
 import {
   BlockWriter,
@@ -76,6 +82,8 @@ const RESERVE_BLOCKS = 16;
 const HEARTBEAT_MS = 1000;
 /** A recorder that stores nothing for so long while traffic waits for it is stuck. */
 const PATIENCE_MS = 10_000;
+/** Blocks that are filled again and again. What a flood needs beyond them is mapped. */
+const PLAIN_BLOCKS = 16;
 /** A chunk is not split to fill less room than this at the end of a block. */
 const SMALLEST_PART = 1024;
 
@@ -94,8 +102,9 @@ export class Recorder {
   readonly #blockBytes: number;
   readonly #maxBlocks: number;
   readonly #startedMs: number;
-  /** Empty blocks to fill; the worker gives back no more than are of use. */
+  /** Empty plain blocks. */
   readonly #pool: ArrayBuffer[] = [];
+  #plainBlocks = 0;
   readonly #owed = new Map<number, Owed>();
   readonly #failureCallbacks: ((error: GaptraceError) => void)[] = [];
   readonly #flushedBody = Buffer.alloc(8);
@@ -404,7 +413,13 @@ export class Recorder {
   // --- blocks --------------------------------------------------------------------------------------------------
 
   #emptyBlock(): BlockWriter {
-    return new BlockWriter(Buffer.from(this.#pool.pop() ?? mappedBlock(this.#blockBytes)));
+    return new BlockWriter(Buffer.from(this.#pool.pop() ?? this.#newBlock()));
+  }
+
+  #newBlock(): ArrayBuffer {
+    if (this.#plainBlocks >= PLAIN_BLOCKS) return mappedBlock(this.#blockBytes);
+    this.#plainBlocks += 1;
+    return new ArrayBuffer(this.#blockBytes);
   }
 
   /** Gives the current block to the worker, if there is anything in it. */
@@ -482,11 +497,6 @@ export class Recorder {
     for (const waiter of this.#roomWaiters.splice(0)) waiter();
     this.#settleClose?.(this.#failedSummary());
   }
-}
-
-/** Resizable only so that V8 maps it by itself: memory of malloc does not go back to the system when a flood is over. */
-function mappedBlock(bytes: number): ArrayBuffer {
-  return new ArrayBuffer(bytes, { maxByteLength: bytes });
 }
 
 const NO_BYTES = Buffer.alloc(0);
