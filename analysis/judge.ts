@@ -184,9 +184,13 @@ export class Judge {
     const evidence = this.#evidence;
     const queue = evidence.journeys.queues.get(journey.queue);
     if (!queue) throw new Error(`journey in a queue without a history: ${journey.queue}`);
+    let conduct: PopConduct | null | undefined;
     return {
       ...{ journey, end, queue, evidence, missedBy, missed: missedBy !== null },
-      conduct: () => this.#conduct(journey.pops.at(-1)),
+      conduct: () => {
+        if (conduct === undefined) conduct = this.#conduct(journey.pops.at(-1));
+        return conduct;
+      },
     };
   }
 

@@ -145,6 +145,18 @@ export function firstMatchingCycle(beats: readonly Beat[]): number | null {
   return matchingCycles(beats)[0]?.id ?? null;
 }
 
+const LOST_POPS = new WeakMap<readonly Beat[], readonly Beat[]>();
+
+/** The pops of a connection that lost their message. */
+export function lostPopsOf(beats: readonly Beat[]): readonly Beat[] {
+  let lost = LOST_POPS.get(beats);
+  if (!lost) {
+    lost = beats.filter(({ receive }) => receive?.step === 'pop' && receive.lost);
+    LOST_POPS.set(beats, lost);
+  }
+  return lost;
+}
+
 const CYCLES = new WeakMap<readonly Beat[], readonly Beat[]>();
 
 /** The pops that begin a whole receive cycle on this connection, each reply read before the next step: pop m, back up m, acknowledge. */
@@ -169,6 +181,7 @@ function isWholeCycle(pop: Beat, backup: Beat | undefined, acknowledge: Beat | u
   );
 }
 
-function readBefore(earlier: Beat, later: Beat): boolean {
+/** Was the reply to the earlier one handed to the client before it sent the later one? */
+export function readBefore(earlier: Beat, later: Beat): boolean {
   return earlier.flushedUs !== null && earlier.flushedUs <= later.requestedUs;
 }

@@ -141,12 +141,18 @@ export function absenceOf(asked: Asked, index: MessageIndex, evidence: Evidence)
 /** The sender's nearest counts that the trace shows being sent, and the time between them, in which this one was sent. */
 export function neighboursOf({ sender, count }: Asked, index: MessageIndex, evidence: Evidence) {
   const counts = index.counts(sender);
-  const at = countWhile(counts, (known) => known < count);
-  const isSent = (known: number): boolean => sentUs(index, sender, known) !== null;
-  const before = counts.slice(0, at).findLast(isSent);
-  const after = counts.slice(at).find((known) => known > count && isSent(known));
-  const fromUs = before === undefined ? 0 : (sentUs(index, sender, before) ?? 0);
-  const toUs = after === undefined ? evidence.endUs : (sentUs(index, sender, after) ?? evidence.endUs);
+  const nearest = (from: number, step: 1 | -1): { count?: number; us?: number } => {
+    for (let at = from; at >= 0 && at < counts.length; at += step) {
+      const us = sentUs(index, sender, counts[at] as number);
+      if (us !== null) return { count: counts[at] as number, us };
+    }
+    return {};
+  };
+  const { count: before, us: fromUs = 0 } = nearest(countWhile(counts, (known) => known < count) - 1, -1);
+  const { count: after, us: toUs = evidence.endUs } = nearest(
+    countWhile(counts, (known) => known <= count),
+    1,
+  );
   // Counts may have been sent out of order.
   const span: Span = { fromUs: Math.min(fromUs, toUs), toUs: Math.max(fromUs, toUs) };
   return { before, after, span };

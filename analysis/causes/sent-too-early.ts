@@ -5,12 +5,12 @@
  */
 import type { Mark } from '../journey.js';
 import { countWhile } from '../moment.js';
-import { type Beat, inStepUs } from '../out-of-step.js';
+import { type Beat, inStepUs, lostPopsOf, readBefore } from '../out-of-step.js';
 
 /** The second request after the pop, where it came before the reply to the first; undefined where the client waited for that. */
 export function sentTooEarly([first, second]: readonly Beat[]): Beat | undefined {
   if (!first || !second || !first.answered || second.inTransaction) return undefined;
-  return first.flushedUs === null || first.flushedUs > second.requestedUs ? second : undefined;
+  return readBefore(first, second) ? undefined : second;
 }
 
 /** What a busy client may take to read a reply that has reached it: until then it may send a request without having seen it. */
@@ -33,10 +33,9 @@ export function perhapsUnread(
   return waited.length < WAITED ? first : undefined;
 }
 
-function waitedFor(earlier: Beat, { command, requestedUs, pipelined, inTransaction }: Beat): boolean {
-  const { answered, flushedUs } = earlier;
-  if (pipelined || (inTransaction && command !== 'MULTI')) return false;
-  return answered && flushedUs !== null && flushedUs <= requestedUs;
+function waitedFor(earlier: Beat, later: Beat): boolean {
+  if (later.pipelined || (later.inTransaction && later.command !== 'MULTI')) return false;
+  return earlier.answered && readBefore(earlier, later);
 }
 
 /** Enough to see a client wait for its replies, transactions and pipelines aside. */
@@ -51,10 +50,10 @@ export function requestsAfter(beats: readonly Beat[], popId: number, repliedUs: 
 /** The lost pop before another one, of those since the connection was last seen to be in step, whose reply a wrong caller may have read. */
 export function perhapsOutOfStep(beats: readonly Beat[], popId: number): Beat | undefined {
   const sinceUs = inStepUs(beats, popId);
-  for (let at = countWhile(beats, ({ id }) => id < popId) - 1; at >= 0; at--) {
-    const beat = beats[at] as Beat;
+  const lost = lostPopsOf(beats);
+  for (let at = countWhile(lost, ({ id }) => id < popId) - 1; at >= 0; at--) {
+    const beat = lost[at] as Beat;
     if (beat.requestedUs < sinceUs) return undefined;
-    if (beat.receive?.step !== 'pop' || !beat.receive.lost) continue;
     if (perhapsUnread(beat, requestsAfter(beats, beat.id, beat.repliedUs ?? beat.requestedUs))) return beat;
   }
   return undefined;

@@ -28,8 +28,8 @@ export class KeyRows {
   }
 
   flush(): void {
-    for (const key of [...this.#waiting.keys()].sort((a, b) => a - b))
-      for (const operation of this.#waiting.get(key) ?? []) this.#rows.add(key, operation);
+    for (const [key, operations] of [...this.#waiting].sort(([a], [b]) => a - b))
+      for (const operation of operations) this.#rows.add(key, operation);
     this.#rows.flush();
     this.#waiting.clear();
     this.#count = 0;

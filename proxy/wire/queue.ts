@@ -22,9 +22,11 @@ export class Queue<T> {
   shift(): T | undefined {
     if (this.size === 0) return undefined;
     if (this.size === 1) {
+      const last = this.items.pop();
+      // Where each request waits for its reply nothing is before it, and the array keeps its room.
+      if (this.head > 0) this.items = [];
       this.head = 0;
-      // The usual case where each request waits for its reply: the array keeps its room.
-      return this.items.length === 1 ? this.items.pop() : this.items.splice(0).pop();
+      return last;
     }
     const item = this.items[this.head];
     this.items[this.head] = undefined;
