@@ -17,7 +17,7 @@ import { READ_MEMBERS_WITHIN_US } from '../evidence.js';
 import { SEVERAL_READERS, SeveralReaders } from '../focus/several-readers.js';
 import { Clocks } from '../hints/clocks.js';
 import { isNothing, JourneyBuilder } from '../journey.js';
-import { markOf } from '../mark.js';
+import { type Mark, markOf } from '../mark.js';
 import { DEFAULT_FIELDS } from '../payload.js';
 import { QueuePlaces } from '../places.js';
 import { BACKUP_SUFFIX, isProcessQueue, type Step, stepOf } from '../profiles/channel-layer.js';
@@ -248,12 +248,12 @@ export class Sift {
       const message = this.#message(queue, member, operation);
       if (message.enqueues === 0) message.firstUs = operation.requestedUs;
       message.enqueues++;
-      message.enqueue = operation;
+      message.enqueue = markOf(operation, name);
       if (queues.size < step.deliveries.length) message.odd = true;
       message.recipients = this.#recipientsOf(member);
       if (this.#holes.length > 0) message.sinceUs = this.#membersSinceUs(operation, message.recipients);
       queue.recipients.add(message.recipients);
-      this.clocks.add(markOf(operation, name), step.score);
+      this.clocks.add(message.enqueue, step.score);
       if (queue.capacity !== null && queue.capacity !== capacity)
         this.#refuse('the capacity of a queue changes');
       queue.capacity = capacity;
@@ -262,7 +262,7 @@ export class Sift {
         message.accepted = true;
         queue.accepted({
           at: message.at,
-          enqueue: { ...markOf(operation, name), expiry: step.expiry },
+          enqueue: { ...message.enqueue, expiry: step.expiry },
           recipients: this.recipients[message.recipients] ?? null,
         });
       }
@@ -302,7 +302,7 @@ export class Sift {
     const message = this.#message(queue, member, operation);
     if (message.pops === 0) queue.facts.popped++;
     message.pops++;
-    message.pop = operation;
+    message.pop = markOf(operation, queue.name);
     queue.left(message);
     this.#readers.popped(queue.name, message.member, operation);
     return message;
@@ -311,7 +311,7 @@ export class Sift {
   #backedUp(queue: SiftedQueue, message: UnderWay, operation: TraceOperation): void {
     if (message.backups === 0) queue.facts.backedUp++;
     message.backups++;
-    message.backup = operation;
+    message.backup = markOf(operation, queue.name + BACKUP_SUFFIX);
     queue.backedUp(message);
     queue.handlers.add(operation.connection);
     if (message.enqueues > 0 && message.pops === 0) this.#unseen(queue);
@@ -320,7 +320,7 @@ export class Sift {
 
   #acknowledged(queue: SiftedQueue, message: UnderWay, operation: TraceOperation): void {
     message.acknowledgements++;
-    message.acknowledgement = operation;
+    message.acknowledgement = markOf(operation, queue.name + BACKUP_SUFFIX);
     queue.acknowledged(message);
     queue.handlers.add(operation.connection);
     if (message.enqueues > 0 && message.backups === 0) this.#unseen(queue);
@@ -405,15 +405,19 @@ export class Sift {
       if (innocent.queue !== queue.number || !enqueue || step?.step !== 'enqueue') continue;
       if (!step.deliveries.some((one) => one.queue === queue.name && one.member.equals(member))) continue;
       this.innocents.revoke(row);
-      const operation = (id: number): TraceOperation | null => this.#trace.operation(id) ?? null;
+      const mark = (id: number, key: string): Mark | null => {
+        const operation = this.#trace.operation(id);
+        return operation ? markOf(operation, key) : null;
+      };
+      const inBackup = queue.name + BACKUP_SUFFIX;
       return {
         ...newMessage(innocent.at, member.toString('latin1'), hash, enqueue),
         odd: true,
         ...{ enqueues: 1, pops: 1, backups: 1, acknowledgements: 1, accepted: true },
-        enqueue,
-        pop: operation(innocent.pop),
-        backup: operation(innocent.backup),
-        acknowledgement: operation(innocent.acknowledgement),
+        enqueue: markOf(enqueue, queue.name),
+        pop: mark(innocent.pop, queue.name),
+        backup: mark(innocent.backup, inBackup),
+        acknowledgement: mark(innocent.acknowledgement, inBackup),
         recipients: this.#recipientsOf(member),
       };
     }

@@ -6,9 +6,7 @@ import type { Trace } from '../../proxy/trace/trace.js';
 import type { ConnectionUse } from '../connection-uses.js';
 import { Evidence } from '../evidence.js';
 import type { Journey, Journeys, QueueHistory } from '../journey.js';
-import { type Mark, markOf } from '../mark.js';
 import { type PayloadFields, readPayload } from '../payload.js';
-import { BACKUP_SUFFIX } from '../profiles/channel-layer.js';
 import { EVERYTHING } from '../scope.js';
 import type { Sift } from './sift.js';
 import type { SiftedQueue, UnderWay } from './sifted-queue.js';
@@ -62,16 +60,14 @@ function journeyOf(
   fields: PayloadFields,
 ): Journey {
   const bytes = Buffer.from(member, 'latin1');
-  const marks = (operation: UnderWay['backup']): Mark[] =>
-    operation ? [markOf(operation, queue + BACKUP_SUFFIX)] : [];
   return {
     queue,
     member: bytes,
     payload: readPayload(bytes, fields),
     enqueues: [],
     pops: [],
-    backups: marks(backup),
+    backups: backup ? [backup] : [],
     refusedBackups: [],
-    acknowledgements: marks(acknowledgement),
+    acknowledgements: acknowledgement ? [acknowledgement] : [],
   };
 }

@@ -25,10 +25,10 @@ export interface UnderWay {
   backups: number;
   acknowledgements: number;
   /** The last of each. */
-  enqueue: TraceOperation | null;
-  pop: TraceOperation | null;
-  backup: TraceOperation | null;
-  acknowledgement: TraceOperation | null;
+  enqueue: Mark | null;
+  pop: Mark | null;
+  backup: Mark | null;
+  acknowledgement: Mark | null;
   /** When it was first sent; of one that no operation sends when it is first seen. */
   firstUs: number;
   /** Since when it matters whether something of it is hidden. */
@@ -89,10 +89,10 @@ export class SiftedQueue {
   /** When it may have held so much that an operator should know, each from when the longest waiting was sent. */
   readonly crowded: Crowd[] = [];
 
-  readonly #lastOf = new Map<number, TraceOperation>();
-  readonly #lastBlockingOf = new Map<number, TraceOperation>();
-  #last: TraceOperation[] = [];
-  #openAcknowledgements: TraceOperation[] = [];
+  readonly #lastOf = new Map<number, Mark>();
+  readonly #lastBlockingOf = new Map<number, Mark>();
+  #last: readonly Mark[] = [];
+  #openAcknowledgements: readonly Mark[] = [];
   /** By when all steps of receiving so far have ended. */
   #endedUs = Number.NEGATIVE_INFINITY;
   #sent: SentInSilence[] = [];
@@ -112,24 +112,26 @@ export class SiftedQueue {
   received(operation: TraceOperation, closedUs: number | null): void {
     const { connection, requestedUs, repliedUs } = operation;
     this.receivers.add(connection);
-    this.#endSilence(requestedUs, operation);
-    this.#last = [...this.#last.slice(-1), operation];
+    const mark = markOf(operation, this.name);
+    this.#endSilence(requestedUs, mark);
+    const last = this.#last.at(-1);
+    this.#last = last ? [last, mark] : [mark];
     this.#endedUs = Math.max(this.#endedUs, repliedUs ?? closedUs ?? Number.POSITIVE_INFINITY);
-    this.#lastOf.set(connection, operation);
+    this.#lastOf.set(connection, mark);
     if (!operation.command.startsWith('B')) return;
-    this.#lastBlockingOf.set(connection, operation);
+    this.#lastBlockingOf.set(connection, mark);
     this.longPolls.add(operation);
   }
 
-  #endSilence(toUs: number, next: TraceOperation | null): void {
-    const last = this.#last.at(-1);
+  #endSilence(toUs: number, next: Mark | null): void {
     if (this.#sent.length === 0) return;
+    const last = this.#last.at(-1);
     const before = this.#sent.filter(({ enqueue }) => next === null || enqueue.requestedUs < toUs);
     if (last && toUs - this.#endedUs > BETWEEN_POLLS_US && before.length > 0)
       this.silences.push({
         fromUs: this.#endedUs,
-        last: markOf(last, this.name),
-        next: next && markOf(next, this.name),
+        last,
+        next,
         sent: before,
       });
     this.#sent = this.#sent.slice(before.length);
@@ -146,7 +148,10 @@ export class SiftedQueue {
   }
 
   openAcknowledgement(operation: TraceOperation): void {
-    this.#openAcknowledgements = [...this.#openAcknowledgements.slice(-1), operation];
+    this.#openAcknowledgements = [
+      ...this.#openAcknowledgements.slice(-1),
+      markOf(operation, this.name + BACKUP_SUFFIX),
+    ];
   }
 
   /** It may be in the queue from now on. */
@@ -205,11 +210,11 @@ export class SiftedQueue {
   /** Of its steps of receiving those that are asked about: the last two, and the last of each connection. */
   lastReceives(): Mark[] {
     const kept = new Set([...this.#last, ...this.#lastOf.values(), ...this.#lastBlockingOf.values()]);
-    return [...kept].sort((a, b) => a.id - b.id).map((operation) => markOf(operation, this.name));
+    return [...kept].sort((a, b) => a.id - b.id);
   }
 
   lastOpenAcknowledgements(): Mark[] {
-    return this.#openAcknowledgements.map((operation) => markOf(operation, this.name + BACKUP_SUFFIX));
+    return [...this.#openAcknowledgements];
   }
 
   /** Connections of the process that reads it, as far as the trace shows them. */

@@ -4,13 +4,13 @@
  */
 
 import { Garbage } from '../../proxy/trace/garbage.js';
-import type { Trace, TraceOperation } from '../../proxy/trace/trace.js';
+import type { Trace } from '../../proxy/trace/trace.js';
 import { type Span, spanOf } from '../focus/focused-trace.js';
 import { Look, type Reach } from '../focus/look.js';
 import { ReadOperations } from '../focus/read-operations.js';
 import type { SurveyIndex } from '../focus/survey-index.js';
 import type { Judgement } from '../judgement.js';
-import { markOf } from '../mark.js';
+import type { Mark } from '../mark.js';
 import { type PayloadFields, readPayload } from '../payload.js';
 import { BACKUP_SUFFIX, processOf, stepOf } from '../profiles/channel-layer.js';
 import type { KnownBySift } from './known.js';
@@ -61,9 +61,7 @@ export interface Unsettled {
 export function unsettled({ message, queue }: Unsettled, fields: PayloadFields): Suspect {
   const { at, enqueue, pop, backup, acknowledgement } = message;
   const member = Buffer.from(message.member, 'latin1');
-  const inBackup = `${queue}${BACKUP_SUFFIX}`;
-  const waypoint = (role: string, operation: TraceOperation | null, key: string) =>
-    operation ? [{ role, mark: markOf(operation, key) }] : [];
+  const waypoint = (role: string, mark: Mark | null) => (mark ? [{ role, mark }] : []);
   const last = pop ?? enqueue ?? backup ?? acknowledgement;
   return {
     at,
@@ -73,10 +71,10 @@ export function unsettled({ message, queue }: Unsettled, fields: PayloadFields):
         'what the trace shows around it does not decide it, and this trace is too large to be held in memory as a whole',
       alternatives: [],
       waypoints: [
-        ...waypoint('enqueue', enqueue, queue),
-        ...waypoint('pop', pop, queue),
-        ...waypoint('backup', backup, inBackup),
-        ...waypoint('acknowledge', acknowledgement, inBackup),
+        ...waypoint('enqueue', enqueue),
+        ...waypoint('pop', pop),
+        ...waypoint('backup', backup),
+        ...waypoint('acknowledge', acknowledgement),
       ],
       ...{ cites: [], present: null, taker: pop?.connection ?? null, story: [], consequences: [] },
       ...{ atUs: last?.repliedUs ?? last?.requestedUs ?? 0, process: processOf(queue) },
@@ -167,7 +165,8 @@ export class Suspects {
   #elsewhere(messages: readonly UnderWay[], queue: SiftedQueue): number[] {
     return messages.flatMap(({ enqueue, pops, accepted }) => {
       if (!enqueue || pops > 0 || accepted) return [];
-      const step = stepOf(enqueue, enqueue.reply);
+      const operation = this.#trace.operation(enqueue.id);
+      const step = operation && stepOf(operation, operation.reply);
       if (step?.step !== 'enqueue') return [];
       return step.deliveries.flatMap((delivery) => {
         const other = this.#sift.queues.get(delivery.queue);

@@ -116,6 +116,26 @@ describe('operations', () => {
     }
   });
 
+  it('that are read one after the other, of one moment', () => {
+    const copy = join(folder, 'growing.db');
+    copyFileSync(trace.path, copy);
+    const writer = new Database(copy);
+    writer.pragma('journal_mode = WAL');
+    const reader = openTrace(copy);
+    try {
+      const ids: number[] = [];
+      for (const { id } of reader.operations()) {
+        if (id === 1) writer.exec('DELETE FROM operation WHERE id > 2');
+        ids.push(id, reader.operationCount());
+      }
+      expect(ids).toEqual([1, 5, 2, 5, 3, 5, 4, 5, 5, 5]);
+      expect(reader.operationCount()).toBe(2);
+    } finally {
+      reader.close();
+      writer.close();
+    }
+  });
+
   it.each<[string, OperationFilter, string[]]>([
     ['commands', { commands: ['SET', 'BLPOP', 'NOPE'] }, ['SET', 'BLPOP']],
     ['no commands', { commands: [] }, []],

@@ -8,15 +8,8 @@ import { explained } from './explained.js';
 import { globMatcher } from './glob.js';
 import { inBatches, keyedIds } from './keyed-ids.js';
 import { isBeingWritten } from './lock.js';
-import {
-  CommandNames,
-  OPERATIONS,
-  type OperationRow,
-  RecordedOperation,
-  USES,
-  type UseRow,
-  useOf,
-} from './recorded-operation.js';
+import { type Condition, OperationBatches } from './operation-batches.js';
+import { CommandNames, USES, type UseRow, useOf } from './recorded-operation.js';
 import { PUSHES, type PushRow, RecordedPush } from './recorded-push.js';
 import { hasSqliteCode } from './sqlite-errors.js';
 import type {
@@ -41,12 +34,14 @@ export class SqliteTrace implements Trace {
     this.#database.prepare<[], [number, string]>('SELECT id, name FROM command').raw().all(),
   );
 
+  readonly #batches: OperationBatches;
   readonly #onRead: OnRead | undefined;
 
   /** Takes the database over, and closes it with `close`. */
   constructor(path: string, database: Database.Database, onRead?: OnRead) {
     this.path = path;
     this.#database = database;
+    this.#batches = new OperationBatches(database, this.#commands);
     this.#onRead = onRead;
   }
 
@@ -73,33 +68,43 @@ export class SqliteTrace implements Trace {
   }
 
   *operations(filter: OperationFilter = {}): IterableIterator<TraceOperation> {
-    if (filter.key !== undefined || filter.ids !== undefined) {
-      yield* this.#operationsWithIds(filter);
-      return;
-    }
-    const { where, values } = this.#guard(() => this.#conditions(filter));
-    const sql = `${OPERATIONS} ${where === '' ? '' : `WHERE ${where}`} ORDER BY o.id`;
-    yield* this.#arrays<OperationRow, TraceOperation>(
-      sql,
-      values,
-      (row) => new RecordedOperation(row, this.#commands),
-    );
-  }
-
-  /** Their rows are fetched as they are asked for, in batches that grow, so that the first come at once. */
-  *#operationsWithIds(filter: OperationFilter): IterableIterator<TraceOperation> {
-    const { where, values } = this.#guard(() => this.#conditions(filter));
-    const sql = `${OPERATIONS} WHERE o.id IN (SELECT value FROM json_each(?)) ${where === '' ? '' : `AND ${where}`} ORDER BY o.id`;
+    const { key, ids, afterId = 0, untilId = Number.MAX_SAFE_INTEGER } = filter;
+    const state = this.#heldState();
     try {
-      const rows = this.#database.prepare<unknown[], OperationRow>(sql).raw();
-      const { key, afterId = 0, ids } = filter;
-      const wanted = key === undefined ? (ids ?? []) : keyedIds(this.#database, this.#keyIds(key), afterId);
-      for (const batch of inBatches(wanted))
-        for (const row of rows.all(JSON.stringify(batch), ...values))
-          yield new RecordedOperation(row, this.#commands);
+      const batches =
+        key === undefined && ids === undefined
+          ? this.#batches.between(afterId, untilId, this.#condition(filter))
+          : this.#withIds(ids ?? keyedIds(this.#database, this.#keyIds(key ?? ''), afterId), filter);
+      let [read, told] = [0, 0];
+      for (const batch of batches) {
+        for (const operation of batch) yield operation;
+        read += batch.length;
+        if (read < told + TOLD_EVERY) continue;
+        told = read;
+        this.#onRead?.(read);
+      }
     } catch (error) {
       throw explained(error, this.path);
+    } finally {
+      state.return?.();
     }
+  }
+
+  /** In batches that grow, so that the first come at once. */
+  *#withIds(ids: Iterable<number>, filter: OperationFilter): IterableIterator<readonly TraceOperation[]> {
+    const { afterId = 0, untilId = Number.MAX_SAFE_INTEGER } = filter;
+    const among = this.#batches.among(this.#condition(filter));
+    for (const batch of inBatches(ids)) {
+      yield among(batch.filter((id) => id > afterId && id <= untilId));
+      if ((batch.at(-1) ?? 0) >= untilId) return;
+    }
+  }
+
+  /** Until it is returned, whatever is read sees one state of the trace. */
+  #heldState(): IterableIterator<unknown> {
+    const rows = this.#database.prepare('SELECT key FROM meta').iterate();
+    rows.next();
+    return rows;
   }
 
   *uses(): IterableIterator<TraceUse> {
@@ -107,13 +112,7 @@ export class SqliteTrace implements Trace {
   }
 
   operation(id: number): TraceOperation | undefined {
-    return this.#guard(() => {
-      const row = this.#database
-        .prepare<[number], OperationRow>(`${OPERATIONS} WHERE o.id = ?`)
-        .raw()
-        .get(id);
-      return row === undefined ? undefined : new RecordedOperation(row, this.#commands);
-    });
+    return this.#guard(() => this.#batches.one(id));
   }
 
   operationCount(afterId = 0, untilId = Number.MAX_SAFE_INTEGER): number {
@@ -136,18 +135,13 @@ export class SqliteTrace implements Trace {
 
   idAt(us: number): number {
     return this.#guard(() => {
-      const bounds = this.#database
-        .prepare<[], [number, number]>(
-          'SELECT (SELECT min(id) FROM operation), (SELECT max(id) FROM operation)',
-        )
-        .raw()
-        .get();
+      const { firstId, lastId } = this.#batches.ends();
       const from = this.#database
         .prepare<[number], [number, number]>(
           'SELECT id, requested_us FROM operation WHERE id >= ? ORDER BY id LIMIT 1',
         )
         .raw();
-      let [low, high] = [bounds?.[0] ?? 1, (bounds?.[1] ?? 0) + 1];
+      let [low, high] = [firstId, lastId + 1];
       while (low < high) {
         const middle = Math.floor((low + high) / 2);
         const [id, requestedUs] = from.get(middle) ?? [high, us];
@@ -272,26 +266,20 @@ export class SqliteTrace implements Trace {
     return prepared;
   }
 
-  /** What a filter asks for, but for the key. */
-  #conditions(filter: OperationFilter): { where: string; values: unknown[] } {
+  /** What a filter asks for, but for the key and the ids. */
+  #condition(filter: OperationFilter): Condition {
     const terms: string[] = [];
     const values: unknown[] = [];
     const add = (term: string, ...bound: unknown[]): void => {
       terms.push(term);
       values.push(...bound);
     };
-    if (filter.commands !== undefined)
-      add(
-        'o.command IN (SELECT id FROM command WHERE name IN (SELECT value FROM json_each(?)))',
-        JSON.stringify(filter.commands),
-      );
+    if (filter.commands !== undefined) add(`o.command IN (${this.#commands.idsOf(filter.commands).join()})`);
     if (filter.connection !== undefined) add('o.connection = ?', filter.connection);
     if (filter.connections !== undefined)
       add('o.connection IN (SELECT value FROM json_each(?))', JSON.stringify(filter.connections));
     if (filter.sinceUs !== undefined) add('o.requested_us >= ?', filter.sinceUs);
     if (filter.untilUs !== undefined) add('o.requested_us < ?', filter.untilUs);
-    if (filter.afterId !== undefined) add('o.id > ?', filter.afterId);
-    if (filter.untilId !== undefined) add('o.id <= ?', filter.untilId);
     if (filter.text !== undefined) {
       const bytes = Buffer.from(filter.text, 'utf8');
       add("(instr(o.request, ?) > 0 OR instr(ifnull(o.reply, x''), ?) > 0)", bytes, bytes);

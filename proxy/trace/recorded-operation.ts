@@ -3,11 +3,8 @@ import { decodeRequest } from '../wire/decode-request.js';
 import { firstReply } from './first-reply.js';
 import type { Reply, ReplyKind, TraceOperation, TraceUse } from './trace.js';
 
-/** Rows of OperationRow, for a WHERE and an ORDER BY on `o`. Arrays, and commands by number: a trace has millions of them. */
-export const OPERATIONS = `SELECT o.id, o.connection, o.sequence, o.command, o.requested_us, o.replied_us, o.flushed_us, o.owed,
-  o.pipelined, o.transaction_id, o.reply_kind, o.request, o.request_length, o.reply, o.reply_length FROM operation o`;
-
-export type OperationRow = readonly [
+/** What a row holds beside its bytes. Arrays, and commands by number: a trace has millions of them. */
+export type OperationNumbers = readonly [
   id: number,
   connection: number,
   sequence: number,
@@ -19,10 +16,11 @@ export type OperationRow = readonly [
   pipelined: number,
   transaction: number | null,
   replyKind: ReplyKind | 'none' | null,
-  request: Buffer,
   requestLength: number,
-  reply: Buffer | null,
+  /** Kept of it. */
+  requestBytes: number,
   replyLength: number,
+  replyBytes: number | null,
 ];
 
 /** Rows of UseRow, all of them. */
@@ -67,6 +65,12 @@ export class CommandNames {
     if (!this.#names.has(id)) this.#names = new Map(this.#read());
     return this.#names.get(id) ?? '';
   }
+
+  /** The numbers that some names have now. */
+  idsOf(names: readonly string[]): number[] {
+    this.#names = new Map(this.#read());
+    return [...this.#names].filter(([, name]) => names.includes(name)).map(([id]) => id);
+  }
 }
 
 export class RecordedOperation implements TraceOperation {
@@ -90,21 +94,20 @@ export class RecordedOperation implements TraceOperation {
   #args: readonly Buffer[] | null = null;
   #reply: Reply | null | undefined;
 
-  constructor(row: OperationRow, commands: CommandNames) {
-    const [request, reply] = [row[11], row[13]];
-    this.id = row[0];
-    this.connection = row[1];
-    this.sequence = row[2];
-    this.command = commands.of(row[3]);
-    this.requestedUs = row[4];
-    this.repliedUs = row[5];
-    this.flushedUs = row[6];
-    this.owed = row[7];
-    this.pipelined = row[8] !== 0;
-    this.transaction = row[9];
-    this.replyKind = row[10];
-    this.requestLength = row[12];
-    this.replyLength = row[14];
+  constructor(numbers: OperationNumbers, commands: CommandNames, request: Buffer, reply: Buffer | null) {
+    this.id = numbers[0];
+    this.connection = numbers[1];
+    this.sequence = numbers[2];
+    this.command = commands.of(numbers[3]);
+    this.requestedUs = numbers[4];
+    this.repliedUs = numbers[5];
+    this.flushedUs = numbers[6];
+    this.owed = numbers[7];
+    this.pipelined = numbers[8] !== 0;
+    this.transaction = numbers[9];
+    this.replyKind = numbers[10];
+    this.requestLength = numbers[11];
+    this.replyLength = numbers[13];
     this.requestCut = this.requestLength > request.length;
     this.replyCut = this.replyLength > (reply?.length ?? 0);
     this.#request = request;

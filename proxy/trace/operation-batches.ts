@@ -1,0 +1,123 @@
+/**
+ * Rows of `operation` by the batch: what they hold in numbers as one JSON text, and what was said on the wire as two blocks of bytes. From SQLite to
+ * JavaScript every value has its price, and a block of bytes the highest: row by row, a trace of millions takes twice as long
+ * (docs/decisions/0018-rows-by-the-batch.md).
+ */
+import type Database from 'better-sqlite3';
+import { type CommandNames, type OperationNumbers, RecordedOperation } from './recorded-operation.js';
+
+/** Operations of one batch. Who keeps one of them keeps the bytes of all. */
+const BATCH = 64;
+/** Where few match a condition, a batch is of those among so many ids. */
+const MOST_IDS = 1 << 14;
+/** A request or reply of more bytes is read on its own. */
+const LARGE = 4096;
+
+const BATCHED = `SELECT
+  json_group_array(json_array(o.id, o.connection, o.sequence, o.command, o.requested_us, o.replied_us, o.flushed_us, o.owed, o.pipelined,
+    o.transaction_id, o.reply_kind, o.request_length, length(o.request), o.reply_length, length(o.reply))),
+  CAST(group_concat(CASE WHEN length(o.request) <= ${LARGE} THEN o.request END, '') AS BLOB),
+  CAST(group_concat(CASE WHEN length(o.reply) <= ${LARGE} THEN o.reply END, '') AS BLOB)
+  FROM operation o`;
+
+type BatchRow = readonly [numbers: string, requests: Buffer | null, replies: Buffer | null];
+
+const NOTHING = Buffer.alloc(0);
+
+/** The rest of a WHERE on `o`, without the ids. */
+export interface Condition {
+  /** SQL; empty: none. */
+  readonly where: string;
+  readonly values: readonly unknown[];
+}
+
+const ANY: Condition = { where: '', values: [] };
+
+export class OperationBatches {
+  readonly #database: Database.Database;
+  readonly #commands: CommandNames;
+
+  constructor(database: Database.Database, commands: CommandNames) {
+    this.#database = database;
+    this.#commands = commands;
+  }
+
+  /** Those after one id and up to another, ascending. */
+  *between(
+    afterId: number,
+    untilId: number,
+    condition: Condition,
+  ): Generator<readonly RecordedOperation[], void> {
+    const { firstId, lastId } = this.ends();
+    const batch = this.#prepared('o.id > ? AND o.id <= ?', condition);
+    const endId = Math.min(untilId, lastId);
+    let ids = BATCH;
+    for (let id = Math.max(afterId, firstId - 1); id < endId; ) {
+      const operations = this.#made(batch.get(id, Math.min(id + ids, endId), ...condition.values));
+      yield operations;
+      id += ids;
+      ids = operations.length > BATCH / 2 ? BATCH : Math.min(2 * ids, MOST_IDS);
+    }
+  }
+
+  /** Those that have one of some ids, ascending; asked for again and again. */
+  among(condition: Condition): (ids: readonly number[]) => readonly RecordedOperation[] {
+    const batch = this.#prepared('o.id IN (SELECT value FROM json_each(?))', condition);
+    return (ids) => this.#made(batch.get(JSON.stringify(ids), ...condition.values));
+  }
+
+  one(id: number): RecordedOperation | undefined {
+    return this.#made(this.#prepared('o.id = ?', ANY).get(id))[0];
+  }
+
+  /** The first id and the last; 1 and 0 where there is none. */
+  ends(): { readonly firstId: number; readonly lastId: number } {
+    return this.#database
+      .prepare<[], { firstId: number; lastId: number }>(
+        'SELECT ifnull((SELECT min(id) FROM operation), 1) AS firstId, ifnull((SELECT max(id) FROM operation), 0) AS lastId',
+      )
+      .get() as { firstId: number; lastId: number };
+  }
+
+  #prepared(ids: string, { where }: Condition): Database.Statement<unknown[], BatchRow> {
+    const sql = `${BATCHED} WHERE ${ids}${where === '' ? '' : ` AND ${where}`}`;
+    return this.#database.prepare<unknown[], BatchRow>(sql).raw();
+  }
+
+  #made(row: BatchRow | undefined): readonly RecordedOperation[] {
+    if (!row) return [];
+    const [requests, replies] = [new Pieces(row[1]), new Pieces(row[2])];
+    return (JSON.parse(row[0]) as OperationNumbers[]).map((numbers) => {
+      const [id, request, reply] = [numbers[0], numbers[12], numbers[14]];
+      const bytesOf = (column: 'request' | 'reply', bytes: number, pieces: Pieces): Buffer =>
+        bytes > LARGE ? this.#large(column, id) : pieces.next(bytes);
+      return new RecordedOperation(
+        numbers,
+        this.#commands,
+        bytesOf('request', request, requests),
+        reply === null ? null : bytesOf('reply', reply, replies),
+      );
+    });
+  }
+
+  #large(column: 'request' | 'reply', id: number): Buffer {
+    const sql = `SELECT ${column} FROM operation WHERE id = ?`;
+    return this.#database.prepare<[number], Buffer>(sql).pluck().get(id) as Buffer;
+  }
+}
+
+/** A block, piece by piece. */
+class Pieces {
+  readonly #block: Buffer;
+  #at = 0;
+
+  constructor(block: Buffer | null) {
+    this.#block = block ?? NOTHING;
+  }
+
+  next(bytes: number): Buffer {
+    const from = this.#at;
+    this.#at += bytes;
+    return this.#block.subarray(from, this.#at);
+  }
+}
