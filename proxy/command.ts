@@ -18,6 +18,7 @@ import { Recorder, type RecordingSummary } from './recorder.js';
 import { moveAside } from './trace/move-aside.js';
 import type { Retain } from './trace/retention.js';
 import { Upstream } from './upstream.js';
+import { limitYoungGeneration } from './young-generation.js';
 
 interface ProxyFlags {
   readonly listen: string;
@@ -135,6 +136,7 @@ async function runProxy(flags: ProxyFlags): Promise<void> {
   });
   process.stdout.write(`listening on ${listener.address}\n`);
   log.info(`recording to ${flags.trace}`);
+  limitYoungGeneration();
   const observer = Observer.start({ upstream, log, note: (note) => recorder.note(recorder.nowUs(), note) });
 
   const signal = await signalled;

@@ -47,7 +47,7 @@ const MOST_AT_ALL = 30_000;
 /** So many of them are kept for the next one. */
 const MOST_KEPT = 20_000;
 /** Operations that looks have read and left, before they are collected. */
-export const OPERATIONS_LEFT = 10_000;
+export const OPERATIONS_LEFT = 20_000;
 
 const USUAL: Looking = { looksUs: LOOKS_US, fewForEach: 20 };
 
@@ -119,13 +119,15 @@ export class Suspects {
   }
 
   #judgeQueue(queue: SiftedQueue): UnderWay[] {
-    let left = [...queue.underWay.values()].sort((a, b) => spanned(a)[0] - spanned(b)[0]);
-    if (left.length === 0) return [];
+    let left = [...queue.underWay.values()];
     const { looksUs, fewForEach } = this.#looking;
-    for (const [beforeUs, afterUs] of queue.facts.odd === null ? looksUs : []) {
+    for (const [at, [beforeUs, afterUs]] of queue.facts.odd === null ? looksUs.entries() : []) {
+      if (left.length === 0) return [];
       if (queue.operations < fewForEach * left.length) break;
-      const runs = together(left, beforeUs + afterUs);
-      left = runs.flatMap((some) => this.#lookAround(queue, some, [beforeUs, afterUs]));
+      const isDue = (message: UnderWay): boolean => Math.min(firstLookAt(message), looksUs.length - 1) <= at;
+      const runs = together(left.filter(isDue), beforeUs + afterUs);
+      const unsettled = runs.flatMap((some) => this.#lookAround(queue, some, [beforeUs, afterUs]));
+      left = [...left.filter((message) => !isDue(message)), ...unsettled];
     }
     return left.length === 0 ? [] : this.#lookAtAll(queue, left);
   }
@@ -215,10 +217,19 @@ function spanned({ firstUs, enqueue, pop, backup, acknowledgement }: UnderWay): 
   return [firstUs, Math.max(firstUs, lastUs)];
 }
 
+/**
+ * Which of the looks is the first that may settle it, by experience. Of one that nobody popped it tells what had filled its queue before, or what emptied it long
+ * afterwards.
+ */
+function firstLookAt({ pops, accepted }: UnderWay): number {
+  if (pops > 0) return 0;
+  return accepted ? 3 : 2;
+}
+
 /** Runs of messages within so long of each other. */
 function together(messages: readonly UnderWay[], withinUs: number): UnderWay[][] {
   const runs: UnderWay[][] = [];
-  for (const message of messages) {
+  for (const message of [...messages].sort((a, b) => spanned(a)[0] - spanned(b)[0])) {
     const run = runs.at(-1);
     const [first] = run ?? [];
     if (run && first && spanned(message)[0] - spanned(first)[0] <= withinUs) run.push(message);
