@@ -8,16 +8,23 @@
  * What an episode is, and what does not count, is in ../out-of-step.ts.
  */
 import type { EndAtPop } from '../ending.js';
-import type { Mark } from '../journey.js';
 import type { Case, Cause, Examination, PopConduct } from './cause.js';
 import { cite } from './cause.js';
-import { perhapsDesynced, perhapsUnread, sentTooEarly } from './sent-too-early.js';
+import { perhapsMisread } from './sent-too-early.js';
 
 function examine({ end, conduct }: Case<EndAtPop>): Examination {
   const { pop, next } = end;
   const conducted = conduct() as PopConduct;
   const { episode } = conducted;
-  if (!episode) return examineInStep(pop, conducted);
+  if (!episode) {
+    const misread = perhapsMisread(pop, conducted);
+    return misread
+      ? { holds: null, because: misread }
+      : {
+          holds: false,
+          because: `each request on connection ${pop.connection} was sent after the reply to the one before it`,
+        };
+  }
   const until =
     episode.endId === null
       ? 'until it closed'
@@ -32,27 +39,6 @@ function examine({ end, conduct }: Case<EndAtPop>): Examination {
       cite('next-receive', next),
       ...(episode.endId === null ? [] : [{ role: 'in-step-again', id: episode.endId, key: null }]),
     ],
-  };
-}
-
-/** No episode is seen: was it in step, or may that only not show? */
-function examineInStep(pop: Mark, { after, perhapsSince }: PopConduct): Examination {
-  const early = sentTooEarly(after);
-  if (early)
-    return {
-      holds: null,
-      because: `operation ${early.id} was sent on connection ${pop.connection} before the reply to the one before it: this pop's reply may have been read by a wrong caller`,
-    };
-  if (perhapsSince) return { holds: null, because: perhapsDesynced(pop, perhapsSince) };
-  const unread = perhapsUnread(pop, after);
-  if (unread)
-    return {
-      holds: null,
-      because: `operation ${unread.id} came on connection ${pop.connection} so soon that it may have been sent before this pop's reply was read, which a wrong caller then read`,
-    };
-  return {
-    holds: false,
-    because: `each request on connection ${pop.connection} was sent after the reply to the one before it`,
   };
 }
 

@@ -6,9 +6,35 @@
 import type { Mark } from '../journey.js';
 import { countWhile } from '../moment.js';
 import { type Beat, inStepUs, lostPopsOf, readBefore } from '../out-of-step.js';
+import type { PopConduct } from './cause.js';
+
+/** Why the reply to a pop may have been read by a wrong caller, where no request shows that it was; null: the client went on in step. */
+export function perhapsMisread(pop: Mark, { after, perhapsSince }: PopConduct): string | null {
+  const early = sentTooEarly(after);
+  if (early) return outOfStep(pop, `operation ${early.id} was sent before the reply to the one before it`);
+  if (perhapsSince) return perhapsDesynced(pop, perhapsSince);
+  const unread = perhapsUnread(pop, after);
+  if (!unread) return null;
+  return outOfStep(
+    pop,
+    `operation ${unread.id} came so soon that it may have been sent before this pop's reply was read`,
+  );
+}
+
+/** `since`: the first pop that its client may have misread. */
+export function perhapsDesynced(pop: Mark, since: Beat): string {
+  return outOfStep(
+    pop,
+    `the reply to operation ${since.id}, which is lost too, may have been read by a wrong caller`,
+  );
+}
+
+function outOfStep({ connection }: Mark, why: string): string {
+  return `connection ${connection} may have been out of step: ${why}`;
+}
 
 /** The second request after the pop, where it came before the reply to the first; undefined where the client waited for that. */
-export function sentTooEarly([first, second]: readonly Beat[]): Beat | undefined {
+function sentTooEarly([first, second]: readonly Beat[]): Beat | undefined {
   if (!first || !second || !first.answered || second.inTransaction) return undefined;
   return readBefore(first, second) ? undefined : second;
 }
@@ -22,7 +48,7 @@ const WAITED = 3;
  * The request after the pop, where it came so soon that it may have been sent before the pop's reply was read, and too few followed it to show that the
  * client waits for its replies: one that reads the pop's reply for its own does not, but where it is slow, that does not show at once.
  */
-export function perhapsUnread(
+function perhapsUnread(
   pop: Pick<Mark, 'requestedUs' | 'repliedUs' | 'flushedUs'>,
   after: readonly Beat[],
 ): Beat | undefined {
@@ -57,8 +83,4 @@ export function perhapsOutOfStep(beats: readonly Beat[], popId: number): Beat | 
     if (perhapsUnread(beat, requestsAfter(beats, beat.id, beat.repliedUs ?? beat.requestedUs))) return beat;
   }
   return undefined;
-}
-
-export function perhapsDesynced({ connection }: Mark, { id }: Beat): string {
-  return `connection ${connection} may have been out of step: the reply to operation ${id}, which is lost too, may have been read by a wrong caller`;
 }

@@ -9,30 +9,19 @@ import type { EndAtPop } from '../ending.js';
 import type { Case, Cause, Examination, PopConduct } from './cause.js';
 import { cite, milliseconds, pollsBetween } from './cause.js';
 import { POLLS_THAT_SHOW_IT_STAYED_OPEN } from './popped-then-disconnected.js';
-import { perhapsDesynced, perhapsUnread, sentTooEarly } from './sent-too-early.js';
+import { perhapsMisread } from './sent-too-early.js';
 
 function examine(example: Case<EndAtPop>): Examination {
   const { end, evidence } = example;
   const { pop, next } = end;
-  const { after, episode, perhapsSince } = example.conduct() as PopConduct;
-  if (episode) return { holds: false, because: `connection ${pop.connection} was out of step` };
-  const early = sentTooEarly(after);
-  if (early)
-    return {
-      holds: null,
-      because: `connection ${pop.connection} stayed open, and may have been out of step: operation ${early.id} was sent before the reply to the one before it`,
-    };
-  if (perhapsSince) return { holds: null, because: perhapsDesynced(pop, perhapsSince) };
-  const unread = perhapsUnread(pop, after);
-  if (unread)
-    return {
-      holds: null,
-      because: `connection ${pop.connection} stayed open, and may have been out of step: operation ${unread.id} came so soon that it may have been sent before this pop's reply was read`,
-    };
+  const conduct = example.conduct() as PopConduct;
+  if (conduct.episode) return { holds: false, because: `connection ${pop.connection} was out of step` };
+  const misread = perhapsMisread(pop, conduct);
+  if (misread) return { holds: null, because: misread };
   const connection = evidence.connections.get(pop.connection);
   const closed = connection?.closedUs ?? null;
   const polls = pollsBetween(end, example, closed ?? evidence.endUs);
-  const [request] = after;
+  const [request] = conduct.after;
   const repliedUs = pop.repliedUs ?? pop.requestedUs;
   if (!request && polls < POLLS_THAT_SHOW_IT_STAYED_OPEN)
     return closed !== null && closed <= (next.repliedUs ?? next.requestedUs)
