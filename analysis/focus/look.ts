@@ -69,10 +69,9 @@ export class Look {
   readonly #holesFromUs: number;
   readonly #known: Known | undefined;
 
-  /** `also`: operations that it sees beside those of the queue. */
-  constructor(queue: SeenQueue, span: Span, ground: Ground, also: readonly number[] = []) {
+  /** `ids`: of the operations that it sees (`idsOf`). */
+  constructor(queue: SeenQueue, span: Span, ground: Ground, ids = idsOf(queue, span, ground)) {
     const { trace, fields, known } = ground;
-    const ids = idsOf(queue, span, ground, also);
     const focused = new FocusedTrace(trace, ground.read, ids, span, known);
     this.size = ids.length;
     this.evidence = new FocusedEvidence(focused, fields, known);
@@ -205,8 +204,13 @@ function isAllOf(journey: Journey, of: OperationsOf): boolean {
   );
 }
 
-/** The operations of a queue in a span, with what belongs to them from elsewhere, ascending. */
-function idsOf(queue: SeenQueue, span: Span, ground: Ground, also: readonly number[]): number[] {
+/** The operations of a queue in a span, with what belongs to them from elsewhere, ascending. `also`: operations beside those of the queue. */
+export function idsOf(
+  queue: SeenQueue,
+  span: Span,
+  ground: Ground,
+  also: readonly number[] = [],
+): readonly number[] {
   const { trace, index, read, fields, known } = ground;
   const { fromId, beforeId } = span;
   const ids = new Set<number>(index.everywhere());

@@ -260,6 +260,7 @@ export class Sift {
       if (acceptance !== 'full' && acceptance !== 'refused') queue.waits(message, operation.requestedUs);
       if (acceptance === 'accepted' && !message.accepted) {
         message.accepted = true;
+        message.expiresUs = operation.requestedUs + (step.expiry ?? 0) * 1e6;
         queue.accepted({
           at: message.at,
           enqueue: { ...message.enqueue, expiry: step.expiry },
@@ -444,6 +445,7 @@ function newMessage(at: number, member: string, hash: number, { requestedUs }: T
     backup: null,
     acknowledgement: null,
     firstUs: requestedUs,
+    expiresUs: 0,
     sinceUs: 0,
     recipients: -1,
     accepted: false,

@@ -31,6 +31,8 @@ export interface UnderWay {
   acknowledgement: Mark | null;
   /** When it was first sent; of one that no operation sends when it is first seen. */
   firstUs: number;
+  /** When it has waited for as long as a message may; 0 before it is accepted. */
+  expiresUs: number;
   /** Since when it matters whether something of it is hidden. */
   sinceUs: number;
   /** The number of its list of recipients; -1 before it is known. */

@@ -6,7 +6,7 @@
 import { Garbage } from '../../proxy/trace/garbage.js';
 import type { Trace } from '../../proxy/trace/trace.js';
 import { type Span, spanOf } from '../focus/focused-trace.js';
-import { Look, type Reach } from '../focus/look.js';
+import { idsOf, Look, type Reach } from '../focus/look.js';
 import { ReadOperations } from '../focus/read-operations.js';
 import type { SurveyIndex } from '../focus/survey-index.js';
 import type { Judgement } from '../judgement.js';
@@ -40,14 +40,14 @@ const LOOKS_US: readonly Reach[] = [
   [600_000, 600_000],
   [3_000_000, 3_000_000],
 ];
-/** A look may see so many operations of its queues. */
+/** A look may see so many operations: some 200 MB. */
 const MOST_SEEN = 100_000;
 /** A look at all that a queue ever had, where it had no more than this: it also sees its groups, all the time. */
 const MOST_AT_ALL = 30_000;
 /** So many of them are kept for the next one. */
 const MOST_KEPT = 20_000;
 /** Operations that looks have read and left, before they are collected. */
-export const OPERATIONS_LEFT = 20_000;
+export const OPERATIONS_LEFT = 10_000;
 
 const USUAL: Looking = { looksUs: LOOKS_US, fewForEach: 20 };
 
@@ -183,7 +183,9 @@ export class Suspects {
     // The next look often needs some of the same.
     if (this.#read.size > MOST_KEPT) this.#read = new ReadOperations(trace);
     const ground = { trace, index: this.#index, fields: this.#fields, known: this.#known, read: this.#read };
-    const look = new Look(queue, span, ground, this.#elsewhere(messages, queue));
+    const ids = idsOf(queue, span, ground, this.#elsewhere(messages, queue));
+    if (ids.length > MOST_SEEN) return [...messages];
+    const look = new Look(queue, span, ground, ids);
     this.#garbage.left(look.size);
     const journeys = new Map(
       look.journeys
@@ -210,20 +212,17 @@ export class Suspects {
   }
 }
 
-/** From its first operation to its last. */
-function spanned({ firstUs, enqueue, pop, backup, acknowledgement }: UnderWay): readonly [number, number] {
+/** From its first operation to its last, or, where nobody popped it, to when it has expired. */
+function spanned(message: UnderWay): readonly [number, number] {
+  const { firstUs, expiresUs, enqueue, pop, backup, acknowledgement, pops } = message;
   const all = [enqueue, pop, backup, acknowledgement].flatMap((one) => one ?? []);
   const lastUs = Math.max(...all.map(({ requestedUs, repliedUs }) => repliedUs ?? requestedUs));
-  return [firstUs, Math.max(firstUs, lastUs)];
+  return [firstUs, Math.max(firstUs, lastUs, pops === 0 ? expiresUs : 0)];
 }
 
-/**
- * Which of the looks is the first that may settle it, by experience. Of one that nobody popped it tells what had filled its queue before, or what emptied it long
- * afterwards.
- */
-function firstLookAt({ pops, accepted }: UnderWay): number {
-  if (pops > 0) return 0;
-  return accepted ? 3 : 2;
+/** Which of the looks is the first that may settle it, by experience. Of one that nobody popped it tells what its queue held before. */
+function firstLookAt({ pops }: UnderWay): number {
+  return pops > 0 ? 0 : 2;
 }
 
 /** Runs of messages within so long of each other. */

@@ -10,7 +10,7 @@ import { type CommandNames, type OperationNumbers, RecordedOperation } from './r
 const BATCH = 64;
 /** Where few match a condition, a batch is of those among so many ids. */
 const MOST_IDS = 1 << 14;
-/** A request or reply of more bytes is read on its own. */
+/** A request or reply of more bytes is read on its own, in its turn: of such there is one at a time. */
 const LARGE = 4096;
 
 const BATCHED = `SELECT
@@ -43,31 +43,32 @@ export class OperationBatches {
   }
 
   /** Those after one id and up to another, ascending. */
-  *between(
-    afterId: number,
-    untilId: number,
-    condition: Condition,
-  ): Generator<readonly RecordedOperation[], void> {
+  *between(afterId: number, untilId: number, condition: Condition): Generator<RecordedOperation, void> {
     const { firstId, lastId } = this.ends();
-    const batch = this.#prepared('o.id > ? AND o.id <= ?', condition);
+    const statement = this.#prepared('o.id > ? AND o.id <= ?', condition);
     const endId = Math.min(untilId, lastId);
     let ids = BATCH;
     for (let id = Math.max(afterId, firstId - 1); id < endId; ) {
-      const operations = this.#made(batch.get(id, Math.min(id + ids, endId), ...condition.values));
-      yield operations;
+      const batch = batchOf(statement.get(id, Math.min(id + ids, endId), ...condition.values));
+      for (const numbers of batch.rows) yield this.#operation(numbers, batch);
       id += ids;
-      ids = operations.length > BATCH / 2 ? BATCH : Math.min(2 * ids, MOST_IDS);
+      ids = batch.rows.length > BATCH / 2 ? BATCH : Math.min(2 * ids, MOST_IDS);
     }
   }
 
-  /** Those that have one of some ids, ascending; asked for again and again. */
-  among(condition: Condition): (ids: readonly number[]) => readonly RecordedOperation[] {
-    const batch = this.#prepared('o.id IN (SELECT value FROM json_each(?))', condition);
-    return (ids) => this.#made(batch.get(JSON.stringify(ids), ...condition.values));
+  /** Those that have one of some ids, each batch of ids in ascending order. */
+  *among(batches: Iterable<readonly number[]>, condition: Condition): Generator<RecordedOperation, void> {
+    const statement = this.#prepared('o.id IN (SELECT value FROM json_each(?))', condition);
+    for (const ids of batches) {
+      const batch = batchOf(statement.get(JSON.stringify(ids), ...condition.values));
+      for (const numbers of batch.rows) yield this.#operation(numbers, batch);
+    }
   }
 
   one(id: number): RecordedOperation | undefined {
-    return this.#made(this.#prepared('o.id = ?', ANY).get(id))[0];
+    const batch = batchOf(this.#prepared('o.id = ?', ANY).get(id));
+    const [numbers] = batch.rows;
+    return numbers && this.#operation(numbers, batch);
   }
 
   /** The first id and the last; 1 and 0 where there is none. */
@@ -84,26 +85,36 @@ export class OperationBatches {
     return this.#database.prepare<unknown[], BatchRow>(sql).raw();
   }
 
-  #made(row: BatchRow | undefined): readonly RecordedOperation[] {
-    if (!row) return [];
-    const [requests, replies] = [new Pieces(row[1]), new Pieces(row[2])];
-    return (JSON.parse(row[0]) as OperationNumbers[]).map((numbers) => {
-      const [id, request, reply] = [numbers[0], numbers[12], numbers[14]];
-      const bytesOf = (column: 'request' | 'reply', bytes: number, pieces: Pieces): Buffer =>
-        bytes > LARGE ? this.#large(column, id) : pieces.next(bytes);
-      return new RecordedOperation(
-        numbers,
-        this.#commands,
-        bytesOf('request', request, requests),
-        reply === null ? null : bytesOf('reply', reply, replies),
-      );
-    });
+  /** To be called for each row of the batch in its turn. */
+  #operation(numbers: OperationNumbers, { requests, replies }: Batch): RecordedOperation {
+    const [id, request, reply] = [numbers[0], numbers[12], numbers[14]];
+    return new RecordedOperation(
+      numbers,
+      this.#commands,
+      request > LARGE ? this.#large('request', id) : requests.next(request),
+      reply === null ? null : reply > LARGE ? this.#large('reply', id) : replies.next(reply),
+    );
   }
 
   #large(column: 'request' | 'reply', id: number): Buffer {
     const sql = `SELECT ${column} FROM operation WHERE id = ?`;
     return this.#database.prepare<[number], Buffer>(sql).pluck().get(id) as Buffer;
   }
+}
+
+interface Batch {
+  readonly rows: readonly OperationNumbers[];
+  readonly requests: Pieces;
+  readonly replies: Pieces;
+}
+
+function batchOf(row: BatchRow | undefined): Batch {
+  const [numbers, requests, replies] = row ?? ['[]', null, null];
+  return {
+    rows: JSON.parse(numbers) as OperationNumbers[],
+    requests: new Pieces(requests),
+    replies: new Pieces(replies),
+  };
 }
 
 /** A block, piece by piece. */

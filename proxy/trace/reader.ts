@@ -68,20 +68,12 @@ export class SqliteTrace implements Trace {
   }
 
   *operations(filter: OperationFilter = {}): IterableIterator<TraceOperation> {
-    const { key, ids, afterId = 0, untilId = Number.MAX_SAFE_INTEGER } = filter;
     const state = this.#heldState();
     try {
-      const batches =
-        key === undefined && ids === undefined
-          ? this.#batches.between(afterId, untilId, this.#condition(filter))
-          : this.#withIds(ids ?? keyedIds(this.#database, this.#keyIds(key ?? ''), afterId), filter);
-      let [read, told] = [0, 0];
-      for (const batch of batches) {
-        for (const operation of batch) yield operation;
-        read += batch.length;
-        if (read < told + TOLD_EVERY) continue;
-        told = read;
-        this.#onRead?.(read);
+      let read = 0;
+      for (const operation of this.#matching(filter)) {
+        if (++read % TOLD_EVERY === 0) this.#onRead?.(read);
+        yield operation;
       }
     } catch (error) {
       throw explained(error, this.path);
@@ -90,14 +82,13 @@ export class SqliteTrace implements Trace {
     }
   }
 
-  /** In batches that grow, so that the first come at once. */
-  *#withIds(ids: Iterable<number>, filter: OperationFilter): IterableIterator<readonly TraceOperation[]> {
-    const { afterId = 0, untilId = Number.MAX_SAFE_INTEGER } = filter;
-    const among = this.#batches.among(this.#condition(filter));
-    for (const batch of inBatches(ids)) {
-      yield among(batch.filter((id) => id > afterId && id <= untilId));
-      if ((batch.at(-1) ?? 0) >= untilId) return;
-    }
+  #matching(filter: OperationFilter): Iterable<TraceOperation> {
+    const { key, ids, afterId = 0, untilId = Number.MAX_SAFE_INTEGER } = filter;
+    const condition = this.#condition(filter);
+    if (key === undefined && ids === undefined) return this.#batches.between(afterId, untilId, condition);
+    const wanted = ids ?? keyedIds(this.#database, this.#keyIds(key ?? ''), afterId);
+    // In batches that grow, so that the first come at once.
+    return this.#batches.among(inBatches(between(wanted, afterId, untilId)), condition);
   }
 
   /** Until it is returned, whatever is read sees one state of the trace. */
@@ -300,6 +291,14 @@ export class SqliteTrace implements Trace {
     for (const { id, name } of names)
       if (typeof name === 'string' ? matchesText(name) : matchesBytes(name.toString('latin1'))) ids.push(id);
     return ids;
+  }
+}
+
+/** Of ascending ids those after one and up to another. */
+function* between(ids: Iterable<number>, afterId: number, untilId: number): Generator<number, void> {
+  for (const id of ids) {
+    if (id > untilId) return;
+    if (id > afterId) yield id;
   }
 }
 
