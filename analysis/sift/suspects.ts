@@ -126,8 +126,8 @@ export class Suspects {
       if (queue.operations < fewForEach * left.length) break;
       const isDue = (message: UnderWay): boolean => Math.min(firstLookAt(message), looksUs.length - 1) <= at;
       const runs = together(left.filter(isDue), beforeUs + afterUs);
-      const unsettled = runs.flatMap((some) => this.#lookAround(queue, some, [beforeUs, afterUs]));
-      left = [...left.filter((message) => !isDue(message)), ...unsettled];
+      const still = runs.flatMap((some) => this.#lookAround(queue, some, [beforeUs, afterUs]));
+      left = [...left.filter((message) => !isDue(message)), ...still];
     }
     return left.length === 0 ? [] : this.#lookAtAll(queue, left);
   }

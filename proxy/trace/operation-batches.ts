@@ -20,6 +20,9 @@ const BATCHED = `SELECT
   CAST(group_concat(CASE WHEN length(o.reply) <= ${LARGE} THEN o.reply END, '') AS BLOB)
   FROM operation o`;
 
+const ENDS = `SELECT ifnull((SELECT min(id) FROM operation), 1) AS firstId,
+  ifnull((SELECT max(id) FROM operation), 0) AS lastId`;
+
 type BatchRow = readonly [numbers: string, requests: Buffer | null, replies: Buffer | null];
 
 const NOTHING = Buffer.alloc(0);
@@ -36,6 +39,7 @@ const ANY: Condition = { where: '', values: [] };
 export class OperationBatches {
   readonly #database: Database.Database;
   readonly #commands: CommandNames;
+  readonly #statements = new Map<string, Database.Statement<unknown[]>>();
 
   constructor(database: Database.Database, commands: CommandNames) {
     this.#database = database;
@@ -45,7 +49,7 @@ export class OperationBatches {
   /** Those after one id and up to another, ascending. */
   *between(afterId: number, untilId: number, condition: Condition): Generator<RecordedOperation, void> {
     const { firstId, lastId } = this.ends();
-    const statement = this.#prepared('o.id > ? AND o.id <= ?', condition);
+    const statement = this.#batches('o.id > ? AND o.id <= ?', condition);
     const endId = Math.min(untilId, lastId);
     let ids = BATCH;
     for (let id = Math.max(afterId, firstId - 1); id < endId; ) {
@@ -58,7 +62,7 @@ export class OperationBatches {
 
   /** Those that have one of some ids, each batch of ids in ascending order. */
   *among(batches: Iterable<readonly number[]>, condition: Condition): Generator<RecordedOperation, void> {
-    const statement = this.#prepared('o.id IN (SELECT value FROM json_each(?))', condition);
+    const statement = this.#batches('o.id IN (SELECT value FROM json_each(?))', condition);
     for (const ids of batches) {
       const batch = batchOf(statement.get(JSON.stringify(ids), ...condition.values));
       for (const numbers of batch.rows) yield this.#operation(numbers, batch);
@@ -66,23 +70,29 @@ export class OperationBatches {
   }
 
   one(id: number): RecordedOperation | undefined {
-    const batch = batchOf(this.#prepared('o.id = ?', ANY).get(id));
+    const batch = batchOf(this.#batches('o.id = ?', ANY).get(id));
     const [numbers] = batch.rows;
     return numbers && this.#operation(numbers, batch);
   }
 
   /** The first id and the last; 1 and 0 where there is none. */
   ends(): { readonly firstId: number; readonly lastId: number } {
-    return this.#database
-      .prepare<[], { firstId: number; lastId: number }>(
-        'SELECT ifnull((SELECT min(id) FROM operation), 1) AS firstId, ifnull((SELECT max(id) FROM operation), 0) AS lastId',
-      )
-      .get() as { firstId: number; lastId: number };
+    return this.#prepared(ENDS).get() as { firstId: number; lastId: number };
   }
 
-  #prepared(ids: string, { where }: Condition): Database.Statement<unknown[], BatchRow> {
+  #batches(ids: string, { where }: Condition): Database.Statement<unknown[], BatchRow> {
     const sql = `${BATCHED} WHERE ${ids}${where === '' ? '' : ` AND ${where}`}`;
-    return this.#database.prepare<unknown[], BatchRow>(sql).raw();
+    return this.#prepared(sql).raw() as Database.Statement<unknown[], BatchRow>;
+  }
+
+  /** There are few, as values are bound, and looks ask the same again and again. */
+  #prepared(sql: string): Database.Statement<unknown[]> {
+    let statement = this.#statements.get(sql);
+    if (!statement) {
+      statement = this.#database.prepare<unknown[]>(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
   }
 
   /** To be called for each row of the batch in its turn. */
@@ -97,8 +107,7 @@ export class OperationBatches {
   }
 
   #large(column: 'request' | 'reply', id: number): Buffer {
-    const sql = `SELECT ${column} FROM operation WHERE id = ?`;
-    return this.#database.prepare<[number], Buffer>(sql).pluck().get(id) as Buffer;
+    return this.#prepared(`SELECT ${column} FROM operation WHERE id = ?`).pluck().get(id) as Buffer;
   }
 }
 

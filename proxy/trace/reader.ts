@@ -68,10 +68,18 @@ export class SqliteTrace implements Trace {
   }
 
   *operations(filter: OperationFilter = {}): IterableIterator<TraceOperation> {
-    const state = this.#heldState();
+    const { key, ids, afterId = 0, untilId = Number.MAX_SAFE_INTEGER } = filter;
+    const state = this.#guard(() => this.#heldState());
     try {
+      const condition = this.#condition(filter);
+      const wanted = key === undefined ? ids : keyedIds(this.#database, this.#keyIds(key), afterId);
+      if (wanted !== undefined) {
+        // In batches that grow, so that the first come at once.
+        yield* this.#batches.among(inBatches(within(wanted, afterId, untilId)), condition);
+        return;
+      }
       let read = 0;
-      for (const operation of this.#matching(filter)) {
+      for (const operation of this.#batches.between(afterId, untilId, condition)) {
         if (++read % TOLD_EVERY === 0) this.#onRead?.(read);
         yield operation;
       }
@@ -80,15 +88,6 @@ export class SqliteTrace implements Trace {
     } finally {
       state.return?.();
     }
-  }
-
-  #matching(filter: OperationFilter): Iterable<TraceOperation> {
-    const { key, ids, afterId = 0, untilId = Number.MAX_SAFE_INTEGER } = filter;
-    const condition = this.#condition(filter);
-    if (key === undefined && ids === undefined) return this.#batches.between(afterId, untilId, condition);
-    const wanted = ids ?? keyedIds(this.#database, this.#keyIds(key ?? ''), afterId);
-    // In batches that grow, so that the first come at once.
-    return this.#batches.among(inBatches(between(wanted, afterId, untilId)), condition);
   }
 
   /** Until it is returned, whatever is read sees one state of the trace. */
@@ -115,10 +114,7 @@ export class SqliteTrace implements Trace {
     try {
       const keyId = this.#database.prepare<[string], number>('SELECT id FROM key WHERE name = ?').pluck();
       const known = keys.flatMap((key) => keyId.get(key) ?? []);
-      for (const id of keyedIds(this.#database, known, fromId - 1)) {
-        if (id >= beforeId) return;
-        yield id;
-      }
+      yield* within(keyedIds(this.#database, known, fromId - 1), fromId - 1, beforeId - 1);
     } catch (error) {
       throw explained(error, this.path);
     }
@@ -295,7 +291,7 @@ export class SqliteTrace implements Trace {
 }
 
 /** Of ascending ids those after one and up to another. */
-function* between(ids: Iterable<number>, afterId: number, untilId: number): Generator<number, void> {
+function* within(ids: Iterable<number>, afterId: number, untilId: number): Generator<number, void> {
   for (const id of ids) {
     if (id > untilId) return;
     if (id > afterId) yield id;
