@@ -4,12 +4,19 @@
  */
 import { serialize } from 'node:v8';
 import { type ClosedBody, type DroppedBody, FLAG_FLUSHED, RecordType, type TapeRecord } from './tape.js';
-import type { TraceWriter } from './trace/writer.js';
+import type { Rows } from './trace/rows.js';
 import { Conversation, type ConversationSink, type ConversationState } from './wire/conversation.js';
 import type { ClientFacts, Hole, Operation, Push } from './wire/operation.js';
 
 /** MULTIs whose row ids are remembered: their commands follow at once, a few is plenty. */
 const REMEMBERED_MULTIS = 16;
+
+/** The last number given to each, over all connections. */
+export interface Numbers {
+  operations: number;
+  holes: number;
+  pushes: number;
+}
 
 /** What another process needs to go on with a connection. */
 export interface SavedConnection {
@@ -26,8 +33,8 @@ export interface SavedConnection {
 /** One connection: its conversation, and which of its unsettled facts have rows. */
 export class IndexedConnection implements ConversationSink {
   readonly #number: number;
-  readonly #writer: TraceWriter;
-  readonly #numbers: { operations: number; holes: number };
+  readonly #writer: Rows;
+  readonly #numbers: Numbers;
   readonly #conversation: Conversation;
   readonly #written: Map<number, boolean>;
   readonly #writtenHoles = new Map<number, number>();
@@ -39,8 +46,8 @@ export class IndexedConnection implements ConversationSink {
 
   constructor(
     number: number,
-    writer: TraceWriter,
-    numbers: { operations: number; holes: number },
+    writer: Rows,
+    numbers: Numbers,
     options: { readonly keepBytes?: number; readonly beganBefore?: boolean },
     saved?: SavedConnection,
   ) {
@@ -95,8 +102,7 @@ export class IndexedConnection implements ConversationSink {
     for (const operation of conversation.outstanding()) this.#saveOutstanding(operation);
     for (const hole of conversation.openHoles()) this.#saveOpenHole(hole);
     const pushes = conversation.pendingPushes();
-    for (const push of pushes)
-      if (!this.#pushRows.has(push)) this.#pushRows.set(push, this.#writer.push(this.#number, push));
+    for (const push of pushes) if (!this.#pushRows.has(push)) this.#pushRows.set(push, this.#newPush(push));
     conversation.release();
     this.#writeBytes();
     const saved: SavedConnection = {
@@ -130,7 +136,7 @@ export class IndexedConnection implements ConversationSink {
   push(push: Push): void {
     const row = this.#pushRows.get(push);
     if (row === undefined) {
-      this.#writer.push(this.#number, push);
+      this.#newPush(push);
       return;
     }
     this.#pushRows.delete(push);
@@ -151,6 +157,12 @@ export class IndexedConnection implements ConversationSink {
   #newOperation(operation: Operation): void {
     this.#writer.operation(this.#number, operation, this.#transactionOf(operation));
     if (operation.redactedBytes > 0) this.hole(redacted(operation, this.nextHoleId()));
+  }
+
+  #newPush(push: Push): number {
+    this.#numbers.pushes += 1;
+    this.#writer.push(this.#numbers.pushes, this.#number, push);
+    return this.#numbers.pushes;
   }
 
   #saveOutstanding(operation: Operation): void {

@@ -3,16 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readLines } from '../terminal/lines.js';
-import { BlockRedactor } from './block-redactor.js';
-import { CaptureReader } from './import/capture.js';
-import { Replay } from './import/replay.js';
 import { Indexer } from './indexer.js';
-import { BlockWriter, FLAG_FLUSHED, HEAD_BYTES, RecordType, readBlock } from './tape.js';
+import { BlockWriter, FLAG_FLUSHED, RecordType, readBlock } from './tape.js';
+import { expectSameFacts, realBlocks } from './testing/real-tape.js';
 import { SCHEMA } from './trace/schema.js';
 import { TraceWriter } from './trace/writer.js';
-
-const CAPTURE = new URL('../examples/resp2.capture.jsonl.gz', import.meta.url).pathname;
 
 let folder: string;
 beforeEach(() => {
@@ -293,38 +288,6 @@ describe('going on in another process', () => {
     ]);
   });
 
-  /** The first lines of a real capture as blocks, safe to store. */
-  async function realBlocks(lines: number): Promise<Buffer[]> {
-    const blocks: Buffer[] = [];
-    const redactor = new BlockRedactor();
-    const reader = new CaptureReader(CAPTURE);
-    let replay: Replay | null = null;
-    for await (const line of readLines(CAPTURE)) {
-      if (replay === null) {
-        const { delayUs } = reader.header(line);
-        replay = new Replay((type, flags, connection, atUs, body) => {
-          const block = new BlockWriter(Buffer.alloc(HEAD_BYTES + body.length));
-          block.write(type, flags, connection, atUs, body);
-          blocks.push(redactor.redact(block.buffer));
-        }, delayUs);
-      } else replay.event(reader.event(line, false));
-      if (reader.line >= lines) break;
-    }
-    return blocks;
-  }
-
-  /** All facts, without the row numbers of commands and keys: those depend on when a row was written first. */
-  const FACTS = [
-    'SELECT * FROM connection ORDER BY id',
-    `SELECT o.id, connection, sequence, name, requested_us, replied_us, flushed_us, owed, pipelined, transaction_id,
-            reply_kind, request, request_length, reply, reply_length
-     FROM operation o JOIN command c ON c.id = o.command ORDER BY o.id`,
-    'SELECT operation, name FROM operation_key JOIN key ON id = key ORDER BY operation, name',
-    'SELECT connection, kind, channel, received_us, flushed_us, payload FROM push ORDER BY received_us, connection',
-    'SELECT * FROM hole ORDER BY id',
-    'SELECT * FROM meta ORDER BY key',
-  ];
-
   it('at any record, gives the rows that one process would have made', async () => {
     const blocks = await realBlocks(1500);
     const whole = indexed(Buffer.concat(blocks));
@@ -338,13 +301,6 @@ describe('going on in another process', () => {
     });
     indexer.save();
     expect(get('SELECT count(*) > 500 AS enough FROM operation', whole)).toEqual({ enough: 1 });
-    for (const sql of FACTS) {
-      const expected = whole.prepare(sql).all();
-      const actual = parts.prepare(sql).all();
-      expect(actual.length, sql).toBe(expected.length);
-      expected.forEach((row, n) => {
-        expect(actual[n], sql).toEqual(row);
-      });
-    }
+    expectSameFacts(parts, whole);
   });
 });

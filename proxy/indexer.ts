@@ -7,9 +7,9 @@
  * each conversation stands, so that another process can go on from the file alone.
  */
 import { deserialize, serialize } from 'node:v8';
-import { IndexedConnection, type SavedConnection } from './indexed-connection.js';
+import { IndexedConnection, type Numbers, type SavedConnection } from './indexed-connection.js';
 import { type Note, type OpenedBody, RecordType, type TapeRecord } from './tape.js';
-import type { TraceWriter } from './trace/writer.js';
+import type { Rows } from './trace/rows.js';
 import type { Hole } from './wire/operation.js';
 
 /** The row of table `conversation` that is not about a connection: where the numbering stands. */
@@ -28,18 +28,19 @@ interface Numbering {
 }
 
 export class Indexer {
-  readonly #writer: TraceWriter;
+  readonly #writer: Rows;
   readonly #options: { readonly keepBytes?: number };
   readonly #open = new Map<number, IndexedConnection>();
   readonly #touched = new Set<IndexedConnection>();
-  readonly #numbers = { operations: 0, holes: 0 };
+  readonly #numbers: Numbers;
   #watermarkUs = 0;
   /** Where the caller stands in the oldest stored block; kept here because it must be saved with all else. */
   position = 0;
 
   /** Goes on from what the trace says; on a new trace that is the beginning. */
-  constructor(writer: TraceWriter, options: IndexerOptions = {}) {
+  constructor(writer: Rows, options: IndexerOptions = {}) {
     this.#writer = writer;
+    this.#numbers = { operations: 0, holes: 0, pushes: writer.lastPush() };
     this.#options = options.keepBytes === undefined ? {} : { keepBytes: options.keepBytes };
     for (const { connection, state } of writer.states()) {
       if (connection === NUMBERING) this.#restoreNumbering(deserialize(state) as Numbering);
@@ -106,8 +107,10 @@ export class Indexer {
   save(): void {
     for (const connection of this.#touched) connection.save();
     this.#touched.clear();
+    const { operations, holes } = this.#numbers;
     const numbering: Numbering = {
-      ...this.#numbers,
+      operations,
+      holes,
       watermarkUs: this.#watermarkUs,
       position: this.position,
     };

@@ -13,17 +13,18 @@ import type { Trace } from './trace.js';
 const DIST = new URL('../../dist/', import.meta.url).href;
 const CONNECTIONS = 8;
 
-/** Records numbered exchanges on some connections, as fast as `pause` lets it; each connection counts for itself. */
+/** Records numbered exchanges on some connections; each connection counts for itself. A request may be padded, so that blocks are filled sooner. */
 const RECORDING = `
   import { Recorder } from '${DIST}proxy/recorder.js';
-  const [path, faults] = process.argv.slice(2);
+  const [path, faults, padding] = process.argv.slice(2);
+  const padded = padding ? '$' + padding + '\\r\\n' + 'x'.repeat(Number(padding)) + '\\r\\n' : '';
   const recorder = await Recorder.create({ path, meta: {}, faults: JSON.parse(faults) });
   for (let c = 1; c <= ${CONNECTIONS}; c++) recorder.opened(c, recorder.nowUs(), { client: 'c', upstream: 'u' });
   console.log('recording');
   for (let n = 0; ; n++) {
     for (let c = 1; c <= ${CONNECTIONS}; c++) {
       const bulk = '$' + String(n).length + '\\r\\n' + n + '\\r\\n';
-      recorder.clientBytes(c, recorder.nowUs(), Buffer.from('*2\\r\\n$4\\r\\nECHO\\r\\n' + bulk));
+      recorder.clientBytes(c, recorder.nowUs(), Buffer.from('*' + (padding ? 3 : 2) + '\\r\\n$4\\r\\nECHO\\r\\n' + bulk + padded));
       recorder.redisBytes(c, recorder.nowUs(), Buffer.from(bulk), true);
     }
     if (n % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
@@ -71,8 +72,8 @@ function written(program: string): string {
 const forMs = (ms: number) => (): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** A recorder that only stores, killed when so many blocks are stored. */
-const killedWithBacklog = (blocks: number): Promise<void> =>
-  killed(RECORDING, [path, JSON.stringify({ neverIndex: true })], async () => {
+const killedWithBacklog = (blocks: number, padding = ''): Promise<void> =>
+  killed(RECORDING, [path, JSON.stringify({ neverIndex: true }), padding], async () => {
     const database = new Database(path, { readonly: true });
     const stored = database.prepare('SELECT count(*) FROM spool').pluck();
     while ((stored.get() as number) < blocks) await forMs(10)();
@@ -87,7 +88,7 @@ function expectPrefix(trace: Trace): number {
     const n = next.get(operation.connection) ?? 0;
     next.set(operation.connection, n + 1);
     expect(operation.sequence).toBe(n + 1);
-    expect(operation.args.map(String)).toEqual(['ECHO', String(n)]);
+    expect(operation.args.slice(0, 2).map(String)).toEqual(['ECHO', String(n)]);
     expect(unanswered.get(operation.connection)).toBeUndefined();
     if (operation.replyKind === null) unanswered.set(operation.connection, n);
     else expect(operation.reply).toEqual({ kind: 'bulk', bytes: Buffer.from(String(n)) });
@@ -150,17 +151,27 @@ describe('a recorder killed with SIGKILL', { timeout: 120_000 }, () => {
 
   it('a completion that is killed is gone on with', async () => {
     await killedWithBacklog(15);
+    await expectGoneOnWith([0, 5, 20]);
+  });
+
+  it('so is a long one, of two threads', async () => {
+    await killedWithBacklog(400, '2000');
+    await expectGoneOnWith([0, 100, 150, 200, 250]);
+  });
+
+  /** A completion, begun and killed after each of these times and then done, makes a whole trace. */
+  async function expectGoneOnWith(killedAfterMs: readonly number[]): Promise<void> {
     const opening = `
       import { openTrace } from '${DIST}proxy/trace/open.js';
       console.log('opening');
       openTrace(process.argv[2]);
     `;
-    for (const afterMs of [0, 5, 20]) await killed(opening, [path], forMs(afterMs));
+    for (const afterMs of killedAfterMs) await killed(opening, [path], forMs(afterMs));
     const trace = openTrace(path);
     expect(expectPrefix(trace)).toBeGreaterThan(0);
     expectAbrupt(trace);
     trace.close();
-  });
+  }
 
   it('where nothing can be written it is completed in a copy, and left as it is', async () => {
     await killedWithBacklog(5);

@@ -61,7 +61,7 @@ export class Spool {
 }
 
 /** Goes on in a block where the indexer stands. True: the block is done, the next one begins at its start. */
-function indexBlock(indexer: Indexer, block: Buffer, enough: () => boolean): boolean {
+export function indexBlock(indexer: Indexer, block: Buffer, enough: () => boolean): boolean {
   for (const record of readBlock(block.subarray(indexer.position))) {
     indexer.record(record);
     indexer.position += HEAD_BYTES + record.body.length;

@@ -9,11 +9,12 @@ import type { ClosedBody, OpenedBody } from '../tape.js';
 import type { ClientFacts, Hole, Operation, Push } from '../wire/operation.js';
 import { KeyRows } from './key-rows.js';
 import { RowBatch } from './row-batch.js';
+import type { Rows, SavedState } from './rows.js';
 
 /** Keys whose row ids are remembered; when there are more, remembering starts anew. */
-const REMEMBERED_KEYS = 100_000;
+export const REMEMBERED_KEYS = 100_000;
 
-export class TraceWriter {
+export class TraceWriter implements Rows {
   readonly #statements: ReturnType<typeof prepareAll>;
   readonly #operations: RowBatch;
   readonly #operationKeys: KeyRows;
@@ -26,7 +27,6 @@ export class TraceWriter {
     this.#operationKeys = new KeyRows(database);
   }
 
-  /** Writes the rows that wait for company; to be called before each commit. */
   flush(): void {
     this.#operations.flush();
     this.#operationKeys.flush();
@@ -72,14 +72,13 @@ export class TraceWriter {
     );
   }
 
-  /** A new row. `transaction`: the row id of its MULTI. */
   operation(connection: number, operation: Operation, transaction: number | null): void {
     const { id } = operation;
-    this.#operations.add(
+    this.operationRow(
       id,
       connection,
       operation.sequence,
-      this.#command(operation.command),
+      this.commandId(operation.command),
       operation.requestedUs,
       operation.repliedUs,
       operation.flushedUs,
@@ -93,10 +92,18 @@ export class TraceWriter {
       operation.replyLength,
     );
     const { keys } = operation;
-    for (let n = 0; n < keys.length; n++) this.#operationKeys.add(this.#key(keys[n] as Buffer), id);
+    for (let n = 0; n < keys.length; n++) this.operationKey(this.keyId(keys[n] as Buffer), id);
   }
 
-  /** What a row written before lacked: its reply. */
+  /** The columns of `operation`, in their order. */
+  operationRow(...row: OperationRow): void {
+    this.#operations.add(...row);
+  }
+
+  operationKey(key: number, operation: number): void {
+    this.#operationKeys.add(key, operation);
+  }
+
   operationReply(operation: Operation): void {
     this.#operations.flush();
     this.#statements.reply.run(
@@ -109,25 +116,25 @@ export class TraceWriter {
     );
   }
 
-  push(connection: number, push: Push): number {
+  lastPush(): number {
+    return this.#statements.lastPush.get() as number;
+  }
+
+  push(id: number, connection: number, push: Push): void {
     const { kind, channel, receivedUs, flushedUs, bytes, length } = push;
     const name = channel === null ? null : textOrBytes(channel);
-    return Number(
-      this.#statements.push.run(connection, kind, name, receivedUs, flushedUs, bytes, length).lastInsertRowid,
-    );
+    this.#statements.push.run(id, connection, kind, name, receivedUs, flushedUs, bytes, length);
   }
 
-  pushFlushed(row: number, push: Push): void {
-    this.#statements.pushFlushed.run(push.flushedUs, row);
+  pushFlushed(id: number, push: Push): void {
+    this.#statements.pushFlushed.run(push.flushedUs, id);
   }
 
-  /** A new row, or a hole that has grown. */
   hole(connection: number | null, hole: Hole): void {
     const { id, direction, offset, bytes, fromUs, toUs, reason, detail } = hole;
     this.#statements.hole.run(id, connection, direction, fromUs, toUs, offset, bytes, reason, detail);
   }
 
-  /** Where indexing stands on a connection: what it takes to go on in another process. */
   saveState(connection: number, state: Buffer): void {
     this.#statements.saveState.run(connection, state);
   }
@@ -136,8 +143,8 @@ export class TraceWriter {
     this.#statements.dropState.run(connection);
   }
 
-  states(): { readonly connection: number; readonly state: Buffer }[] {
-    return this.#statements.states.all() as { connection: number; state: Buffer }[];
+  states(): SavedState[] {
+    return this.#statements.states.all() as SavedState[];
   }
 
   /** The row of this key is gone. */
@@ -145,7 +152,7 @@ export class TraceWriter {
     this.#keys.delete(Buffer.from(name).toString('latin1'));
   }
 
-  #command(name: string): number {
+  commandId(name: string): number {
     let id = this.#commands.get(name);
     if (id === undefined) {
       this.#statements.command.run(name);
@@ -155,7 +162,7 @@ export class TraceWriter {
     return id;
   }
 
-  #key(bytes: Buffer): number {
+  keyId(bytes: Buffer): number {
     const remembered = bytes.toString('latin1');
     let id = this.#keys.get(remembered);
     if (id === undefined) {
@@ -173,6 +180,24 @@ export class TraceWriter {
 export function textOrBytes(bytes: Buffer): string | Buffer {
   return isUtf8(bytes) && !bytes.includes(0) ? bytes.toString('utf8') : bytes;
 }
+
+type OperationRow = readonly [
+  id: number,
+  connection: number,
+  sequence: number,
+  command: number,
+  requestedUs: number,
+  repliedUs: number | null,
+  flushedUs: number | null,
+  owed: number,
+  pipelined: number,
+  transaction: number | null,
+  replyKind: string | null,
+  request: Buffer,
+  requestLength: number,
+  reply: Buffer | null,
+  replyLength: number,
+];
 
 const OPERATION_COLUMNS = [
   ...[
@@ -217,9 +242,10 @@ function prepareAll(database: Database.Database) {
       'UPDATE operation SET replied_us = ?, flushed_us = ?, reply_kind = ?, reply = ?, reply_length = ? WHERE id = ?',
     ),
     push: statement(
-      `INSERT INTO push (connection, kind, channel, received_us, flushed_us, payload, payload_length)
-       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO push (id, connection, kind, channel, received_us, flushed_us, payload, payload_length)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
+    lastPush: statement('SELECT ifnull(max(id), 0) FROM push').pluck(),
     pushFlushed: statement('UPDATE push SET flushed_us = ? WHERE id = ?'),
     hole: statement(
       `INSERT INTO hole (id, connection, direction, from_us, to_us, byte_offset, bytes, reason, detail)

@@ -1,0 +1,178 @@
+/**
+ * Indexing a long tape that is over, by two threads (docs/decisions/0019-indexing-by-two-threads.md): the other makes rows of the stored blocks, and
+ * takes what was committed from the WAL into the file; this one writes the rows meanwhile, and waits for them as it waits for the disk. At each
+ * commit the trace says where indexing stands, as ever: whoever comes next goes on from the file alone.
+ */
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import type Database from 'better-sqlite3';
+import { type Begun, type Parcel, ParcelReader } from './parcel.js';
+import type { TraceWriter } from './writer.js';
+
+/** `workerData` of the other thread. */
+export interface AsideStart {
+  readonly path: string;
+  readonly port: MessagePort;
+  /** Counts what the other thread has said, so that this one can wait for it. */
+  readonly said: Int32Array;
+  readonly begun: Begun;
+  readonly keepBytes: number | undefined;
+}
+
+export type ToAside =
+  /** `saves`: its rows are the last before a commit. */
+  | { readonly type: 'block'; readonly block: Uint8Array; readonly saves: boolean }
+  | { readonly type: 'committed' }
+  | { readonly type: 'end' };
+
+export type FromAside =
+  | { readonly type: 'ready' }
+  /** Of one block after the other. */
+  | { readonly type: 'rows'; readonly parcel: Parcel }
+  | { readonly type: 'failed'; readonly error: unknown }
+  /** It has let go of the trace. */
+  | { readonly type: 'ended' };
+
+/** Blocks on their way, so that neither thread waits for the other. */
+const BLOCKS_AHEAD = 64;
+/** Rows of so many blocks are committed together. */
+const SLICE_BLOCKS = 100;
+/** After so many commits the WAL is begun anew, which takes that all of it is in the file as the next transaction begins. */
+const COMMITS_A_WAL = 4;
+/** A thread needs a tenth of a second to start, and as long for a hundred blocks. */
+const STARTED_WITHIN_MS = 10_000;
+const SILENCE_MS = 60_000;
+
+/** False where a second thread is not to be had: then nothing has happened. */
+export function indexAside(
+  database: Database.Database,
+  writer: TraceWriter,
+  keepBytes: number | undefined,
+): boolean {
+  const aside = new Aside(database, writer, keepBytes);
+  try {
+    if (!aside.ready()) return false;
+    // The other thread does it, and finds a WAL that this one begins anew each time.
+    const checkpoint = database.pragma('wal_autocheckpoint', { simple: true }) as number;
+    database.pragma('wal_autocheckpoint = 0');
+    const slice = database.transaction(() => aside.slice());
+    while (slice.immediate()) aside.committed();
+    database.pragma(`wal_autocheckpoint = ${checkpoint}`);
+    aside.end();
+    return true;
+  } finally {
+    aside.close();
+  }
+}
+
+interface Stored {
+  readonly id: number;
+  readonly block: Buffer;
+}
+
+class Aside {
+  readonly #port: MessagePort;
+  readonly #database: Database.Database;
+  #commits = 0;
+  readonly #said = new Int32Array(new SharedArrayBuffer(4));
+  readonly #writer: TraceWriter;
+  readonly #reader: ParcelReader;
+  readonly #after: Database.Statement<[number], Stored>;
+  readonly #delete: Database.Statement<[number]>;
+  /** The next to be sent. */
+  #next: Stored | undefined;
+  #sent = 0;
+  readonly #underWay: { readonly id: number; readonly saves: boolean }[] = [];
+
+  constructor(database: Database.Database, writer: TraceWriter, keepBytes: number | undefined) {
+    this.#database = database;
+    this.#writer = writer;
+    this.#reader = new ParcelReader(writer);
+    this.#after = database.prepare('SELECT id, block FROM spool WHERE id > ? ORDER BY id LIMIT 1');
+    this.#delete = database.prepare('DELETE FROM spool WHERE id = ?');
+    this.#next = this.#after.get(0);
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    const connections = database.prepare('SELECT id FROM connection').pluck().all() as number[];
+    const begun = { states: writer.states(), lastPush: writer.lastPush(), connections };
+    const start: AsideStart = { path: database.name, port: port2, said: this.#said, begun, keepBytes };
+    const worker = new Worker(workerFile(), { workerData: start, transferList: [port2] });
+    // Nobody waits for its end; and if it cannot start, `ready` sees that.
+    worker.unref();
+    worker.on('error', () => {});
+  }
+
+  ready(): boolean {
+    return this.#receive(STARTED_WITHIN_MS)?.type === 'ready';
+  }
+
+  /** The rows of some blocks, to be committed. False: they were the last. */
+  slice(): boolean {
+    for (;;) {
+      this.#send();
+      const sent = this.#underWay.shift();
+      if (sent === undefined) return false;
+      this.#reader.unpack(this.#expect('rows').parcel);
+      this.#delete.run(sent.id);
+      if (!sent.saves) continue;
+      this.#writer.flush();
+      return true;
+    }
+  }
+
+  committed(): void {
+    this.#commits += 1;
+    if (this.#commits % COMMITS_A_WAL === 0) this.#database.pragma('wal_checkpoint(FULL)');
+    else this.#say({ type: 'committed' });
+  }
+
+  /** Waits until the other thread has let go of the trace. */
+  end(): void {
+    this.#say({ type: 'end' });
+    this.#expect('ended');
+  }
+
+  close(): void {
+    this.#port.close();
+  }
+
+  #send(): void {
+    while (this.#next !== undefined && this.#underWay.length < BLOCKS_AHEAD) {
+      const { id, block } = this.#next;
+      this.#next = this.#after.get(id);
+      this.#sent += 1;
+      const saves = this.#next === undefined || this.#sent % SLICE_BLOCKS === 0;
+      this.#say({ type: 'block', block, saves }, [block.buffer as ArrayBuffer]);
+      this.#underWay.push({ id, saves });
+    }
+  }
+
+  #say(message: ToAside, transfer: ArrayBuffer[] = []): void {
+    this.#port.postMessage(message, transfer);
+  }
+
+  #expect<Type extends FromAside['type']>(type: Type): FromAside & { readonly type: Type } {
+    const received = this.#receive(SILENCE_MS);
+    if (received?.type === 'failed') throw received.error;
+    if (received?.type !== type)
+      throw new Error(`the other thread says ${received?.type ?? 'nothing'}, not ${type}`);
+    return received as FromAside & { readonly type: Type };
+  }
+
+  /** Waits; undefined where nothing came. */
+  #receive(withinMs: number): FromAside | undefined {
+    for (;;) {
+      const said = Atomics.load(this.#said, 0);
+      const received = receiveMessageOnPort(this.#port);
+      if (received !== undefined) return received.message as FromAside;
+      if (Atomics.wait(this.#said, 0, said, withinMs) === 'timed-out') return undefined;
+    }
+  }
+}
+
+/** The thread runs compiled; from source (tests), it is the built one. */
+function workerFile(): URL {
+  const built = import.meta.url.endsWith('.ts')
+    ? '../../dist/proxy/trace/index-aside-worker.js'
+    : './index-aside-worker.js';
+  return new URL(built, import.meta.url);
+}
