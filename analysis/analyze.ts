@@ -11,7 +11,7 @@ import { holeText } from './ending.js';
 import { Evidence } from './evidence.js';
 import { absentFinding, type Finding, findingOf } from './finding.js';
 import { seenOf } from './focus/answer.js';
-import type { Ground } from './focus/look.js';
+import type { IndexedGround } from './focus/look.js';
 import { Judge, type JudgedJourney } from './judge.js';
 import type { Judgement } from './judgement.js';
 import { DEFAULT_FIELDS, type PayloadFields } from './payload.js';
@@ -100,7 +100,7 @@ function summaryOf(verdicts: readonly Verdict[]): Readonly<Record<string, number
  * What `analyze` says of one message, from as little of the trace as that takes. Null: it takes all of it. `ground.trace` is one trace, of which
  * `ground.index` is the index.
  */
-export function analyzeFocused(sender: string, count: number, ground: Ground): Analysis | null {
+export function analyzeFocused(sender: string, count: number, ground: IndexedGround): Analysis | null {
   const seen = seenOf(sender, count, ground);
   if (seen === null || seen.length === 0) return null;
   const evidenceOf = new Map(seen.map(({ judged, evidence }) => [judged, evidence]));

@@ -39,6 +39,12 @@ export interface Conduct {
   readonly episodes: readonly Episode[];
 }
 
+/** What joins, leaves and roll calls show. */
+export interface ComesAndGoes {
+  readonly departures: Departures;
+  readonly presence: Presence;
+}
+
 /** Between ZRANGE and the script of one group_send. */
 export const READ_MEMBERS_WITHIN_US = 1_000_000;
 
@@ -74,12 +80,13 @@ export class Evidence {
   #rollCalls: RollCalls | undefined;
   #uses: ReadonlyMap<number, ConnectionUse> | undefined;
 
-  /** `journeys`: where they were read before. */
+  /** `journeys`, and who `comesAndGoes`: where they were read before. */
   constructor(
     trace: Trace,
     fields: PayloadFields = DEFAULT_FIELDS,
     scope: Scope = EVERYTHING,
     journeys: Journeys = readJourneys(trace, fields),
+    comesAndGoes?: ComesAndGoes,
   ) {
     this.trace = trace;
     this.scope = scope;
@@ -88,8 +95,8 @@ export class Evidence {
     this.holes = [...trace.holes()];
     this.latencyUs = Number(trace.meta.get('latency_us') ?? 0);
     this.mayBeFor = nameRecipients(this);
-    this.departures = new Departures(this.journeys);
-    this.#presence = new Presence(this.journeys);
+    this.departures = comesAndGoes?.departures ?? new Departures(this.journeys);
+    this.#presence = comesAndGoes?.presence ?? new Presence(this.journeys);
     this.#hidden = new HiddenByHoles(this.holes, trace, this.journeys.connectionsOf);
     this.startedUnixUs = trace.startedUnixUs;
     this.beginUs = beginOf(this.holes);
@@ -189,6 +196,11 @@ export class Evidence {
   /** Connections of the process that reads a queue, where more is known of them than the journeys show. */
   connectionsReading(_queue: QueueHistory): readonly TraceConnection[] | null {
     return null;
+  }
+
+  /** Is it known from elsewhere that this message was delivered, and needs no judge? */
+  isPlain(_journey: Journey): boolean {
+    return false;
   }
 
   /** Could any hole hide one? */

@@ -22,10 +22,9 @@ export class Judge {
 
   constructor(evidence: Evidence) {
     this.#evidence = evidence;
-    this.#ended = evidence.journeys.journeys.map((journey) => ({
-      journey,
-      ending: endingOf(journey, evidence),
-    }));
+    this.#ended = evidence.journeys.journeys
+      .filter((journey) => !evidence.isPlain(journey))
+      .map((journey) => ({ journey, ending: endingOf(journey, evidence) }));
     this.#lostPops = new Set(
       this.#ended.flatMap(({ ending }) => (ending.at === 'pop' ? [ending.pop.id] : [])),
     );

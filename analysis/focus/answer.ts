@@ -7,7 +7,7 @@ import type { JudgedJourney } from '../judge.js';
 import { readPayload } from '../payload.js';
 import { stepOf } from '../profiles/channel-layer.js';
 import { type FocusedEvidence, spanOf } from './focused-trace.js';
-import { type Ground, Look, type Reach } from './look.js';
+import { type IndexedGround, Look, type Reach } from './look.js';
 
 /** A message in one queue, as judged, and by what. */
 export interface Seen {
@@ -40,7 +40,7 @@ interface Delivered {
  * The message of a sender in each of its queues, in the order in which it is first seen there. Null: it takes the whole trace to say. Empty:
  * no operation carries it to a queue, and none publishes it.
  */
-export function seenOf(sender: string, count: number, ground: Ground): readonly Seen[] | null {
+export function seenOf(sender: string, count: number, ground: IndexedGround): readonly Seen[] | null {
   const carriers = ground.index.find(sender, count);
   if (carriers.some(({ published }) => published)) return null;
   const ids = carriers.map(({ operation }) => operation);
@@ -55,7 +55,12 @@ function firstId({ journey: { enqueues, pops, backups, acknowledgements } }: Jud
   return Math.min(...[...enqueues, ...pops, ...backups, ...acknowledgements].map(({ id }) => id));
 }
 
-function deliveredBy(sender: string, count: number, ids: readonly number[], ground: Ground): Delivered[] {
+function deliveredBy(
+  sender: string,
+  count: number,
+  ids: readonly number[],
+  ground: IndexedGround,
+): Delivered[] {
   const found = new Map<string, Delivered>();
   for (const operation of ground.read.of(ids)) {
     const step = stepOf(operation, operation.reply);
@@ -71,7 +76,7 @@ function deliveredBy(sender: string, count: number, ids: readonly number[], grou
   return [...found.values()];
 }
 
-function seenIn({ queue, member, firstUs, lastUs }: Delivered, ground: Ground): Seen | null {
+function seenIn({ queue, member, firstUs, lastUs }: Delivered, ground: IndexedGround): Seen | null {
   const facts = ground.index.queue(queue);
   if (!facts || facts.odd !== null) return null;
   if (lastUs - firstUs > TOO_FAR_APART_US) return null;

@@ -13,8 +13,8 @@ import type {
   TracePush,
   TraceUse,
 } from '../../proxy/trace/trace.js';
-import { Evidence, type Span as Times } from '../evidence.js';
-import { type Journey, type QueueHistory, readJourneys } from '../journey.js';
+import { type ComesAndGoes, Evidence, type Span as Times } from '../evidence.js';
+import { type Journey, type Journeys, type QueueHistory, readJourneys } from '../journey.js';
 import { PartialTrace } from '../partial-trace.js';
 import type { PayloadFields } from '../payload.js';
 import { EVERYTHING } from '../scope.js';
@@ -49,29 +49,33 @@ export function spanOf(fromUs: number, toUs: number, trace: Trace): Span {
 }
 
 /** What a pass over the whole trace has shown (../sift/), so that no part of it need say it. */
-export interface Known {
+export interface Known extends Pick<Journeys, 'memberships' | 'seenIn' | 'connectionsOf'> {
   readonly connections: ReadonlyMap<number, TraceConnection>;
-  /** Connections that touch each queue or its backup. */
-  readonly connectionsOf: ReadonlyMap<string, ReadonlySet<number>>;
+  readonly comesAndGoes: ComesAndGoes;
+  /** Operations without keys that may concern every queue. */
+  everywhere(): readonly number[];
   /** Connections of the process that reads a queue. */
   reading(queue: string): readonly TraceConnection[] | null;
   /** Was no request on this connection ever sent before the reply to an earlier one? */
   inStep(connection: number): boolean;
   /** Polls of a queue that were asked for before an operation and outstanding at a moment, or had just been answered. */
   pollsWaiting(queue: string, beforeId: number, atUs: number): Iterable<number>;
-  /** The operation by which a transaction ended, where one did. */
-  endOf(transaction: number | null): number | undefined;
-  /** How many operations of each kind name the message in its queue. Null: it is plainly delivered, or there is none. */
+  /** The operation by which a transaction ended; empty where none did. */
+  endOf(transaction: number | null): readonly number[];
+  /** What names the message in its queue. Null: it is plainly delivered, or there is none. */
   operationsOf(journey: Journey): OperationsOf | null;
   /** Were all messages of the queue sent and popped through the proxy, as far as is known? */
   withoutStrangers(queue: string): boolean;
 }
 
+/** How many operations of each kind name a message. */
 export interface OperationsOf {
   readonly enqueues: number;
   readonly pops: number;
   readonly backups: number;
   readonly acknowledgements: number;
+  /** Of its last enqueue, as an Enqueue has it. */
+  readonly membersReadUs: number | null;
 }
 
 export class FocusedTrace extends PartialTrace {
@@ -155,10 +159,7 @@ export class FocusedEvidence extends Evidence {
   readonly #leftOut: readonly TraceHole[];
 
   constructor(trace: FocusedTrace, fields: PayloadFields, known?: Known) {
-    super(trace, fields, EVERYTHING, {
-      ...readJourneys(trace, fields),
-      ...(known ? { connectionsOf: known.connectionsOf } : {}),
-    });
+    super(trace, fields, EVERYTHING, journeysOf(trace, fields, known), known?.comesAndGoes);
     this.#known = known;
     this.#leftOut = this.holes.filter(({ reason }) => reason === LEFT_OUT);
   }
@@ -168,6 +169,16 @@ export class FocusedEvidence extends Evidence {
     return this.#known?.operationsOf(journey)
       ? this.#holesOfTrace(journey.queue, span)
       : this.holesHiding(journey.queue, span);
+  }
+
+  /** Of who comes and goes, nothing is left out. */
+  override *requestsHidden(fromUs: number, toUs: number): Generator<TraceHole, undefined> {
+    for (const hole of super.requestsHidden(fromUs, toUs))
+      if (!this.#known || hole.reason !== LEFT_OUT) yield hole;
+  }
+
+  override isPlain(journey: Journey): boolean {
+    return this.#known?.operationsOf(journey) === null;
   }
 
   /** A connection that was in step all the time has nothing to hide before. */
@@ -205,6 +216,19 @@ export class FocusedEvidence extends Evidence {
     if (!this.#known && this.#repliesElsewhere(queue, span)) this.reachedOut = true;
     yield* super.holesHiding(queue, span);
   }
+}
+
+/** Who came and went, and when senders saw it, is what the whole trace says, where that is known. */
+function journeysOf(trace: FocusedTrace, fields: PayloadFields, known: Known | undefined): Journeys {
+  const read = readJourneys(trace, fields);
+  if (!known) return read;
+  for (const journey of read.journeys) {
+    const last = journey.enqueues.pop();
+    const membersReadUs = known.operationsOf(journey)?.membersReadUs ?? null;
+    if (last) journey.enqueues.push({ ...last, membersReadUs });
+  }
+  const { memberships, seenIn, connectionsOf } = known;
+  return { ...read, memberships, seenIn, connectionsOf };
 }
 
 function overlaps({ fromUs, toUs }: TraceHole, span: Times): boolean {

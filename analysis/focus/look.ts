@@ -26,19 +26,29 @@ import type { ReadOperations } from './read-operations.js';
 import type { QueueFacts } from './survey.js';
 import type { SurveyIndex } from './survey-index.js';
 
-export interface Ground {
+interface GroundOfAny {
   readonly trace: Trace;
   /** What was read of it. */
   readonly read: ReadOperations;
-  readonly index: SurveyIndex;
   readonly fields: PayloadFields;
+}
+
+export interface IndexedGround extends GroundOfAny {
+  readonly index: SurveyIndex;
+  readonly known?: undefined;
   /** How many operations the trace has, where that is known. */
   readonly operations?: number;
-  /** What a pass over the whole trace has shown, where one was made. */
-  readonly known?: Known;
   /** The looks that are tried, one after the other, where not the usual ones. */
   readonly looksUs?: readonly Reach[];
 }
+
+export interface KnownGround extends GroundOfAny {
+  /** What a pass over the whole trace has shown. */
+  readonly known: Known;
+}
+
+/** What is known of a trace before it is looked at. */
+export type Ground = IndexedGround | KnownGround;
 
 /** How long before and after a message was sent is looked at, microseconds. */
 export type Reach = readonly [beforeUs: number, afterUs: number];
@@ -158,9 +168,10 @@ export class Look {
     );
   }
 
-  /** Was the roll call of a group_send within the span? */
+  /** Was the roll call of a group_send within the span, or is it known? */
   #showsMembers({ by, membersReadUs }: Enqueue): boolean {
-    return by === 'send' || (membersReadUs !== null && membersReadUs >= (this.#span.fromUs ?? 0));
+    if (by === 'send' || this.#known) return true;
+    return membersReadUs !== null && membersReadUs >= (this.#span.fromUs ?? 0);
   }
 
   /** Does the span go on for long enough after the last that is known of it? */
@@ -211,28 +222,37 @@ export function idsOf(
   ground: Ground,
   also: readonly number[] = [],
 ): readonly number[] {
-  const { trace, index, read, fields, known } = ground;
+  const { trace, read } = ground;
   const { fromId, beforeId } = span;
-  const ids = new Set<number>(index.everywhere());
-  const addAll = (more: Iterable<number>): void => {
-    for (const id of more) ids.add(id);
-  };
-  addAll(trace.operationIds([queue.name, queue.name + BACKUP_SUFFIX], fromId, beforeId));
-  addAll(pollsWaiting(queue, span, ground));
-  addAll(also);
-  if (!known)
-    addAll(read.add(trace.operations({ commands: ENDS, afterId: fromId - 1, untilId: beforeId - 1 })));
+  const ids = new Set<number>((ground.known ?? ground.index).everywhere());
+  addAll(ids, trace.operationIds([queue.name, queue.name + BACKUP_SUFFIX], fromId, beforeId));
+  addAll(ids, pollsWaiting(queue, span, ground));
+  addAll(ids, also);
+  if (ground.known) {
+    const { known } = ground;
+    for (const { transaction } of read.of(ascending(ids))) addAll(ids, known.endOf(transaction));
+  } else {
+    addAll(ids, read.add(trace.operations({ commands: ENDS, afterId: fromId - 1, untilId: beforeId - 1 })));
+    addMembers(ids, span, ground);
+  }
+  return ascending(ids);
+}
+
+/** What shows who came and went of those whom the messages of some operations are for, or near to the span; and the roll calls of their groups. */
+function addMembers(ids: Set<number>, span: Span, ground: IndexedGround): void {
+  const { trace, index, read, fields } = ground;
   const channels = new Set(channelsNear(span, ground));
-  for (const channel of recipientsIn(read.of(ascending(ids), MESSAGES), fields)) channels.add(channel);
+  addAll(channels, recipientsIn(read.of(ascending(ids), MESSAGES), fields));
   const members = index.membersOf(channels);
-  addAll(members);
+  addAll(ids, members);
   const { memberships, seenIn } = readJourneys(partOf(read, members), fields);
   const groups = new Set([...memberships.values()].flat().map(({ group }) => group));
-  for (const seen of seenIn.values()) for (const group of seen) groups.add(group);
-  addAll(trace.operationIds([...groups], fromId, beforeId));
-  if (known)
-    addAll([...read.of(ascending(ids))].flatMap(({ transaction }) => known.endOf(transaction) ?? []));
-  return ascending(ids);
+  for (const seen of seenIn.values()) addAll(groups, seen);
+  addAll(ids, trace.operationIds([...groups], span.fromId, span.beforeId));
+}
+
+function addAll<Item>(items: Set<Item>, more: Iterable<Item>): void {
+  for (const item of more) items.add(item);
 }
 
 /** What carries a message, in its request or in its reply. */
@@ -299,7 +319,7 @@ function* pollsWaiting(
 }
 
 /** Channels that came or went within the span or near to it. */
-function channelsNear({ fromId, beforeId, fromUs, toUs }: Span, { trace, index }: Ground): string[] {
+function channelsNear({ fromId, beforeId, fromUs, toUs }: Span, { trace, index }: IndexedGround): string[] {
   return index.channelsBetween(
     fromUs === null ? fromId : trace.idAt(fromUs - NEAR_US),
     toUs === null ? beforeId : trace.idAt(toUs + NEAR_US),

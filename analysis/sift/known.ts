@@ -1,14 +1,20 @@
 /** What a sift has found out of the whole trace, for those who look at a part of it. */
 import type { Trace, TraceConnection } from '../../proxy/trace/trace.js';
+import { Departures } from '../departures.js';
+import type { ComesAndGoes } from '../evidence.js';
 import type { Known, OperationsOf } from '../focus/focused-trace.js';
 import { ANSWERED_WITHIN_US } from '../focus/look.js';
-import type { Journey } from '../journey.js';
+import type { Journey, Journeys } from '../journey.js';
+import { Presence } from '../presence.js';
 import { LONG_US } from './long-polls.js';
 import type { Sift } from './sift.js';
 
 export class KnownBySift implements Known {
   readonly connections: ReadonlyMap<number, TraceConnection>;
   readonly connectionsOf: ReadonlyMap<string, ReadonlySet<number>>;
+  readonly memberships: Journeys['memberships'];
+  readonly seenIn: Journeys['seenIn'];
+  readonly comesAndGoes: ComesAndGoes;
   readonly #sift: Sift;
   readonly #trace: Trace;
   readonly #strangers = new Map<string, boolean>();
@@ -16,6 +22,10 @@ export class KnownBySift implements Known {
   constructor(sift: Sift, trace: Trace, connections: ReadonlyMap<number, TraceConnection>) {
     this.connections = connections;
     this.connectionsOf = sift.connectionsOf();
+    const groups = sift.groups.done();
+    this.memberships = groups.memberships;
+    this.seenIn = groups.seenIn;
+    this.comesAndGoes = { departures: new Departures(groups), presence: new Presence(groups) };
     this.#sift = sift;
     this.#trace = trace;
   }
@@ -39,8 +49,13 @@ export class KnownBySift implements Known {
       if (repliedUs === null || repliedUs >= atUs) yield id;
   }
 
-  endOf(transaction: number | null): number | undefined {
-    return transaction === null ? undefined : this.#sift.ends.get(transaction);
+  everywhere(): readonly number[] {
+    return this.#sift.everywhere;
+  }
+
+  endOf(transaction: number | null): readonly number[] {
+    const end = transaction === null ? undefined : this.#sift.ends.get(transaction);
+    return end === undefined ? [] : [end];
   }
 
   operationsOf({ queue, member }: Journey): OperationsOf | null {

@@ -11,7 +11,7 @@
 import type { Reply, Trace, TraceConnection, TraceHole, TraceOperation } from '../../proxy/trace/trace.js';
 import { decodeMember, recipientsOf } from '../../server/layers/message.js';
 import { acceptanceOf } from '../acceptance.js';
-import { append } from '../append.js';
+import { setOf } from '../append.js';
 import { ConnectionUses } from '../connection-uses.js';
 import { READ_MEMBERS_WITHIN_US } from '../evidence.js';
 import { SEVERAL_READERS, SeveralReaders } from '../focus/several-readers.js';
@@ -37,8 +37,6 @@ export class Sift {
   readonly clocks: Clocks;
   /** Joins and leaves, and roll calls. */
   readonly groups: JourneyBuilder;
-  /** Of each channel, the operations by which it joined or left, or was first seen in a group; ascending. */
-  readonly members = new Map<string, number[]>();
   /** Operations without keys that may concern every queue. */
   readonly everywhere: number[] = [];
   /** Of each transaction the operation by which it ended. */
@@ -58,7 +56,8 @@ export class Sift {
   readonly #groupsOf = new Map<string, Set<string>>();
   /** Channels that had left all groups at some time. */
   readonly #left = new Set<string>();
-  readonly #sights = new Set<string>();
+  /** Of each group, the channels that roll calls have shown in it. */
+  readonly #sights = new Map<string, Set<string>>();
   readonly #shownUs = new Map<string, number>();
   #messages = 0;
 
@@ -206,36 +205,25 @@ export class Sift {
   }
 
   #grouped(
-    { id, requestedUs }: TraceOperation,
+    { requestedUs }: TraceOperation,
     reply: Reply | null,
     step: Extract<Step, { step: 'join' | 'leave' | 'members' }>,
   ): void {
     if (step.step === 'members') {
+      const sights = setOf(this.#sights, step.group);
       for (const channel of step.channels) {
         this.#shownUs.set(channel, requestedUs);
-        const sight = `${channel}\n${step.group}`;
-        if (this.#sights.has(sight)) continue;
-        this.#sights.add(sight);
-        append(this.members, channel, id);
-        this.#groups(channel).add(step.group);
+        if (sights.has(channel)) continue;
+        sights.add(channel);
+        setOf(this.#groupsOf, channel).add(step.group);
       }
       return;
     }
-    append(this.members, step.channel, id);
     if (reply?.kind === 'error') return;
-    const groups = this.#groups(step.channel);
+    const groups = setOf(this.#groupsOf, step.channel);
     if (step.step === 'join') groups.add(step.group);
     else groups.delete(step.group);
     if (groups.size === 0) this.#left.add(step.channel);
-  }
-
-  #groups(channel: string): Set<string> {
-    let groups = this.#groupsOf.get(channel);
-    if (!groups) {
-      groups = new Set();
-      this.#groupsOf.set(channel, groups);
-    }
-    return groups;
   }
 
   #enqueued(operation: TraceOperation, reply: Reply | null, step: Extract<Step, { step: 'enqueue' }>): void {
@@ -251,7 +239,8 @@ export class Sift {
       message.enqueue = markOf(operation, name);
       if (queues.size < step.deliveries.length) message.odd = true;
       message.recipients = this.#recipientsOf(member);
-      if (this.#holes.length > 0) message.sinceUs = this.#membersSinceUs(operation, message.recipients);
+      message.membersReadUs = this.#membersReadUs(message.recipients);
+      message.sinceUs = Math.min(operation.requestedUs - READ_MEMBERS_WITHIN_US, message.membersReadUs ?? 0);
       queue.recipients.add(message.recipients);
       this.clocks.add(message.enqueue, step.score);
       if (queue.capacity !== null && queue.capacity !== capacity)
@@ -355,13 +344,19 @@ export class Sift {
       pop: pop.id,
       backup: backup.id,
       acknowledgement: acknowledgement.id,
+      membersReadUs: message.membersReadUs,
     };
   }
 
-  /** Before this, holes do not matter for who its recipients were. */
-  #membersSinceUs({ requestedUs }: TraceOperation, recipients: number): number {
-    const shown = (this.recipients[recipients] ?? []).map((channel) => this.#shownUs.get(channel) ?? 0);
-    return Math.min(requestedUs - READ_MEMBERS_WITHIN_US, ...shown);
+  /** As an Enqueue has it. */
+  #membersReadUs(recipients: number): number | null {
+    let readUs: number | null = null;
+    for (const channel of this.recipients[recipients] ?? []) {
+      const shownUs = this.#shownUs.get(channel);
+      if (shownUs === undefined) return null;
+      readUs = Math.min(readUs ?? shownUs, shownUs);
+    }
+    return readUs;
   }
 
   #received(queue: SiftedQueue, operation: TraceOperation): void {
@@ -420,6 +415,7 @@ export class Sift {
         backup: mark(innocent.backup, inBackup),
         acknowledgement: mark(innocent.acknowledgement, inBackup),
         recipients: this.#recipientsOf(member),
+        membersReadUs: innocent.membersReadUs,
       };
     }
     return null;
@@ -448,6 +444,7 @@ function newMessage(at: number, member: string, hash: number, { requestedUs }: T
     expiresUs: 0,
     sinceUs: 0,
     recipients: -1,
+    membersReadUs: null,
     accepted: false,
   };
 }

@@ -13,7 +13,6 @@ import { type Audit, type AuditMaterial, lastPop, reportOf } from '../audit.js';
 import { spanOf } from '../focus/focused-trace.js';
 import { Look } from '../focus/look.js';
 import { ReadOperations } from '../focus/read-operations.js';
-import type { SurveyIndex } from '../focus/survey-index.js';
 import { type Filling, fullest } from '../hints/filling.js';
 import { type SentInStall, type UnpolledSpan, unpolledSpansOf } from '../hints/unpolled.js';
 import type { QueueHistory } from '../journey.js';
@@ -23,7 +22,6 @@ import { patienceUs, stallBetween } from '../readers.js';
 import { innocentFates } from './innocent-fates.js';
 import { KnownBySift } from './known.js';
 import { Sift } from './sift.js';
-import { SiftIndex } from './sift-index.js';
 import { SiftedEvidence } from './sifted-evidence.js';
 import { type Looking, OPERATIONS_LEFT, type Suspect, Suspects, unsettled } from './suspects.js';
 
@@ -45,25 +43,17 @@ export function siftedAudit(trace: Trace, fields: PayloadFields, looking?: Looki
   }
   sift.end(trace.watermarkUs);
   const known = new KnownBySift(sift, trace, connections);
-  const index = new SiftIndex(sift);
-  const suspects = new Suspects(sift, known, index, trace, fields, looking);
+  const suspects = new Suspects(sift, known, trace, fields, looking);
   const left = suspects.judge();
   if (left.length > 0 && trace.operationCount() <= HELD_WHOLE) return null;
   const judged = [...suspects.judged, ...left.map((message) => unsettled(message, fields))];
-  return new Auditor(
-    sift,
-    known,
-    index,
-    judged.sort((a, b) => a.at - b.at),
-    trace,
-    fields,
-  ).audit();
+  judged.sort((a, b) => a.at - b.at);
+  return new Auditor(sift, known, judged, trace, fields).audit();
 }
 
 class Auditor {
   readonly #sift: Sift;
   readonly #known: KnownBySift;
-  readonly #index: SurveyIndex;
   readonly #suspects: readonly Suspect[];
   readonly #trace: Trace;
   readonly #fields: PayloadFields;
@@ -72,18 +62,16 @@ class Auditor {
   constructor(
     sift: Sift,
     known: KnownBySift,
-    index: SurveyIndex,
     suspects: readonly Suspect[],
     trace: Trace,
     fields: PayloadFields,
   ) {
     this.#sift = sift;
     this.#known = known;
-    this.#index = index;
     this.#suspects = suspects;
     this.#trace = trace;
     this.#fields = fields;
-    this.#evidence = new SiftedEvidence(sift, trace, fields);
+    this.#evidence = new SiftedEvidence(sift, known, trace, fields);
   }
 
   audit(): SiftedAudit {
@@ -191,13 +179,12 @@ class Auditor {
     const queue = this.#sift.queues.get(name);
     if (!queue) return null;
     const [trace, fields, known] = [this.#trace, this.#fields, this.#known];
-    const index = this.#index;
     const garbage = new Garbage(OPERATIONS_LEFT);
     let most: Filling | null = null;
     for (const { fromUs, toUs, most: atMost } of queue.crowded) {
       if (most && atMost <= most.depth) continue;
       const span = spanOf(fromUs - AROUND_US, toUs + AROUND_US, trace);
-      const look = new Look(queue, span, { trace, index, fields, known, read: new ReadOperations(trace) });
+      const look = new Look(queue, span, { trace, fields, known, read: new ReadOperations(trace) });
       garbage.left(look.size);
       const history = look.evidence.journeys.queues.get(name);
       const filling = history ? fullest(history, look.evidence) : null;

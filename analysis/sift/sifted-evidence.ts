@@ -8,14 +8,15 @@ import { Evidence } from '../evidence.js';
 import type { Journey, Journeys, QueueHistory } from '../journey.js';
 import { type PayloadFields, readPayload } from '../payload.js';
 import { EVERYTHING } from '../scope.js';
+import type { KnownBySift } from './known.js';
 import type { Sift } from './sift.js';
 import type { SiftedQueue, UnderWay } from './sifted-queue.js';
 
 export class SiftedEvidence extends Evidence {
   readonly #sift: Sift;
 
-  constructor(sift: Sift, trace: Trace, fields: PayloadFields) {
-    super(trace, fields, EVERYTHING, journeysOf(sift, fields));
+  constructor(sift: Sift, known: KnownBySift, trace: Trace, fields: PayloadFields) {
+    super(trace, fields, EVERYTHING, journeysOf(sift, known, fields), known.comesAndGoes);
     this.#sift = sift;
   }
 
@@ -24,15 +25,16 @@ export class SiftedEvidence extends Evidence {
   }
 }
 
-function journeysOf(sift: Sift, fields: PayloadFields): Journeys {
-  const { memberships, seenIn } = sift.groups.done();
+function journeysOf(
+  sift: Sift,
+  { memberships, seenIn, connectionsOf }: KnownBySift,
+  fields: PayloadFields,
+): Journeys {
   const queues = [...sift.queues.values()];
   return {
     journeys: [],
     queues: new Map(queues.map((queue) => [queue.name, historyOf(queue, fields)])),
-    memberships,
-    seenIn,
-    connectionsOf: sift.connectionsOf(),
+    ...{ memberships, seenIn, connectionsOf },
   };
 }
 

@@ -37,6 +37,8 @@ export interface UnderWay {
   sinceUs: number;
   /** The number of its list of recipients; -1 before it is known. */
   recipients: number;
+  /** Since when its recipients are known to have been members, as the last enqueue of it has it. */
+  membersReadUs: number | null;
   /** Whether an enqueue of it was accepted. */
   accepted: boolean;
 }

@@ -8,7 +8,6 @@ import type { Trace } from '../../proxy/trace/trace.js';
 import { type Span, spanOf } from '../focus/focused-trace.js';
 import { idsOf, Look, type Reach } from '../focus/look.js';
 import { ReadOperations } from '../focus/read-operations.js';
-import type { SurveyIndex } from '../focus/survey-index.js';
 import type { Judgement } from '../judgement.js';
 import type { Mark } from '../mark.js';
 import { type PayloadFields, readPayload } from '../payload.js';
@@ -89,26 +88,17 @@ export class Suspects {
   readonly #fields: PayloadFields;
   readonly #sift: Sift;
   readonly #known: KnownBySift;
-  readonly #index: SurveyIndex;
   readonly #garbage = new Garbage(OPERATIONS_LEFT);
   #read: ReadOperations;
   readonly #looking: Looking;
 
-  constructor(
-    sift: Sift,
-    known: KnownBySift,
-    index: SurveyIndex,
-    trace: Trace,
-    fields: PayloadFields,
-    looking = USUAL,
-  ) {
+  constructor(sift: Sift, known: KnownBySift, trace: Trace, fields: PayloadFields, looking = USUAL) {
     this.#looking = looking;
     this.#sift = sift;
     this.#known = known;
     this.#trace = trace;
     this.#fields = fields;
     this.#read = new ReadOperations(trace);
-    this.#index = index;
   }
 
   /** Those whom no part of the trace settles. The others are in `judged`. */
@@ -182,7 +172,7 @@ export class Suspects {
     const trace = this.#trace;
     // The next look often needs some of the same.
     if (this.#read.size > MOST_KEPT) this.#read = new ReadOperations(trace);
-    const ground = { trace, index: this.#index, fields: this.#fields, known: this.#known, read: this.#read };
+    const ground = { trace, fields: this.#fields, known: this.#known, read: this.#read };
     const ids = idsOf(queue, span, ground, this.#elsewhere(messages, queue));
     if (ids.length > MOST_SEEN) return [...messages];
     const look = new Look(queue, span, ground, ids);
