@@ -70,8 +70,6 @@ export interface SeenQueue {
 
 export class Look {
   readonly evidence: FocusedEvidence;
-  /** How many operations it sees. */
-  readonly size: number;
   readonly #judge: Judge;
   readonly #span: Span;
   readonly #queue: SeenQueue;
@@ -83,7 +81,6 @@ export class Look {
   constructor(queue: SeenQueue, span: Span, ground: Ground, ids = idsOf(queue, span, ground)) {
     const { trace, fields, known } = ground;
     const focused = new FocusedTrace(trace, ground.read, ids, span, known);
-    this.size = ids.length;
     this.evidence = new FocusedEvidence(focused, fields, known);
     this.#judge = new Judge(this.evidence);
     this.#span = span;

@@ -3,7 +3,7 @@
  * rest is judged by what the trace shows around it. The report is that of the whole trace.
  */
 
-import { Garbage } from '../../proxy/trace/garbage.js';
+import { HeapGarbage } from '../../proxy/trace/garbage.js';
 import type { Trace } from '../../proxy/trace/trace.js';
 import type { OtherPop } from '../audit/beside-departures.js';
 import { type Fate, fateOf } from '../audit/fate.js';
@@ -23,7 +23,7 @@ import { innocentFates } from './innocent-fates.js';
 import { KnownBySift } from './known.js';
 import { Sift } from './sift.js';
 import { SiftedEvidence } from './sifted-evidence.js';
-import { type Looking, OPERATIONS_LEFT, type Suspect, Suspects, unsettled } from './suspects.js';
+import { type Looking, LEFT_BYTES, type Suspect, Suspects, unsettled } from './suspects.js';
 
 /** A trace of no more operations than this fits into memory as a whole. */
 const HELD_WHOLE = 2_000_000;
@@ -179,13 +179,13 @@ class Auditor {
     const queue = this.#sift.queues.get(name);
     if (!queue) return null;
     const [trace, fields, known] = [this.#trace, this.#fields, this.#known];
-    const garbage = new Garbage(OPERATIONS_LEFT);
+    const garbage = new HeapGarbage(LEFT_BYTES);
     let most: Filling | null = null;
     for (const { fromUs, toUs, most: atMost } of queue.crowded) {
       if (most && atMost <= most.depth) continue;
       const span = spanOf(fromUs - AROUND_US, toUs + AROUND_US, trace);
       const look = new Look(queue, span, { trace, fields, known, read: new ReadOperations(trace) });
-      garbage.left(look.size);
+      garbage.left();
       const history = look.evidence.journeys.queues.get(name);
       const filling = history ? fullest(history, look.evidence) : null;
       if (filling && (!most || most.depth < filling.depth)) most = filling;

@@ -3,7 +3,7 @@
  * to each other by one look; whom a look does not settle, by a larger one; and whom none settles, by all that there is of its queues.
  */
 
-import { Garbage } from '../../proxy/trace/garbage.js';
+import { HeapGarbage } from '../../proxy/trace/garbage.js';
 import type { Trace } from '../../proxy/trace/trace.js';
 import { type Span, spanOf } from '../focus/focused-trace.js';
 import { idsOf, Look, type Reach } from '../focus/look.js';
@@ -45,8 +45,8 @@ const MOST_SEEN = 100_000;
 const MOST_AT_ALL = 30_000;
 /** So many of them are kept for the next one. */
 const MOST_KEPT = 20_000;
-/** Operations that looks have read and left, before they are collected. */
-export const OPERATIONS_LEFT = 10_000;
+/** Bytes that looks may leave before they are collected. */
+export const LEFT_BYTES = 100_000_000;
 
 const USUAL: Looking = { looksUs: LOOKS_US, fewForEach: 20 };
 
@@ -88,7 +88,7 @@ export class Suspects {
   readonly #fields: PayloadFields;
   readonly #sift: Sift;
   readonly #known: KnownBySift;
-  readonly #garbage = new Garbage(OPERATIONS_LEFT);
+  readonly #garbage = new HeapGarbage(LEFT_BYTES);
   #read: ReadOperations;
   readonly #looking: Looking;
 
@@ -176,7 +176,7 @@ export class Suspects {
     const ids = idsOf(queue, span, ground, this.#elsewhere(messages, queue));
     if (ids.length > MOST_SEEN) return [...messages];
     const look = new Look(queue, span, ground, ids);
-    this.#garbage.left(look.size);
+    this.#garbage.left();
     const journeys = new Map(
       look.journeys
         .filter((journey) => journey.queue === queue.name)
