@@ -31,7 +31,7 @@ const REVOKED = 0xffff_ffff;
 
 interface Page {
   readonly numbers: Uint32Array;
-  readonly hashes: Uint32Array;
+  readonly hashes: Int32Array;
   readonly poppedUs: Float64Array;
   /** NaN: null. */
   readonly membersReadUs: Float64Array;
@@ -48,7 +48,7 @@ export class Innocents {
     if (row % PAGE === 0)
       this.#pages.push({
         numbers: new Uint32Array(PAGE * NUMBERS),
-        hashes: new Uint32Array(PAGE),
+        hashes: new Int32Array(PAGE),
         poppedUs: new Float64Array(PAGE),
         membersReadUs: new Float64Array(PAGE),
       });
@@ -144,7 +144,7 @@ export class Innocents {
   }
 }
 
-/** 32 bits of a member: of its random start and its end, and of its queue. */
+/** 32 bits, signed, of a member: of its random start and its end, and of its queue. */
 export function hashOf(queue: number, member: Buffer): number {
   let hash = 2166136261 ^ queue;
   const mix = (byte: number): void => {
@@ -155,5 +155,5 @@ export function hashOf(queue: number, member: Buffer): number {
   for (let i = Math.max(12, length - 8); i < length; i++) mix(member[i] as number);
   hash ^= hash >>> 15;
   hash = Math.imul(hash, 2246822507);
-  return (hash ^ (hash >>> 13)) >>> 0;
+  return hash ^ (hash >>> 13);
 }

@@ -6,6 +6,7 @@ import type { Known, OperationsOf } from '../focus/focused-trace.js';
 import { ANSWERED_WITHIN_US } from '../focus/look.js';
 import type { Journey, Journeys } from '../journey.js';
 import { Presence } from '../presence.js';
+import { hashOf } from './innocents.js';
 import { LONG_US } from './long-polls.js';
 import type { Sift } from './sift.js';
 
@@ -59,13 +60,14 @@ export class KnownBySift implements Known {
   }
 
   operationsOf({ queue, member }: Journey): OperationsOf | null {
-    return this.#sift.queues.get(queue)?.underWay.get(member.toString('latin1')) ?? null;
+    const sifted = this.#sift.queues.get(queue);
+    return sifted?.underWay.get(member, hashOf(sifted.number, member)) ?? null;
   }
 
   withoutStrangers(queue: string): boolean {
     let without = this.#strangers.get(queue);
     if (without === undefined) {
-      const messages = this.#sift.queues.get(queue)?.underWay.values() ?? [];
+      const messages = this.#sift.queues.get(queue)?.underWay ?? [];
       without = [...messages].every(({ enqueues, pops, backups, acknowledgements }) =>
         pops > 0 ? enqueues > 0 : backups + acknowledgements === 0,
       );

@@ -25,7 +25,8 @@ import { pubSubStepOf } from '../profiles/pubsub.js';
 import { upkeepOf } from '../profiles/queue-upkeep.js';
 import { Transactions } from '../transaction.js';
 import { hashOf, type Innocent, Innocents } from './innocents.js';
-import { SiftedQueue, type UnderWay } from './sifted-queue.js';
+import { SiftedQueue } from './sifted-queue.js';
+import { newMessage, type UnderWay } from './under-way.js';
 
 /** More suspects than this are no exception. */
 const MOST_SUSPECTS = 200_000;
@@ -101,18 +102,18 @@ export class Sift {
   }
 
   *suspects(): Generator<readonly [SiftedQueue, UnderWay]> {
-    for (const queue of this.queues.values())
-      for (const message of queue.underWay.values()) yield [queue, message];
+    for (const queue of this.queues.values()) for (const message of queue.underWay) yield [queue, message];
   }
 
   /** Ids of what received a message that an operation sent. */
   operationsOf(queue: SiftedQueue, member: Buffer, enqueue: number): number[] {
-    const message = queue.underWay.get(member.toString('latin1'));
+    const hash = hashOf(queue.number, member);
+    const message = queue.underWay.get(member, hash);
     if (message) {
       const { pop, backup, acknowledgement } = message;
       return [pop, backup, acknowledgement].flatMap((operation) => operation?.id ?? []);
     }
-    for (const row of this.innocents.rowsOf(hashOf(queue.number, member))) {
+    for (const row of this.innocents.rowsOf(hash)) {
       const innocent = this.innocents.row(row);
       if (innocent.queue === queue.number && innocent.enqueue === enqueue)
         return [innocent.pop, innocent.backup, innocent.acknowledgement];
@@ -317,7 +318,7 @@ export class Sift {
     const innocent = this.#innocent(queue, message);
     if (!innocent) return;
     this.innocents.add(innocent, message.hash);
-    queue.underWay.delete(message.member);
+    queue.underWay.delete(message);
   }
 
   /** Null where it is not plain. */
@@ -381,12 +382,13 @@ export class Sift {
   }
 
   #message(queue: SiftedQueue, member: Buffer, operation: TraceOperation): UnderWay {
-    const key = member.toString('latin1');
-    let message = queue.underWay.get(key);
+    const hash = hashOf(queue.number, member);
+    let message = queue.underWay.get(member, hash);
     if (!message) {
-      const hash = hashOf(queue.number, member);
-      message = this.#knownAs(queue, member, hash) ?? newMessage(this.#messages++, key, hash, operation);
-      queue.underWay.set(key, message);
+      message =
+        this.#knownAs(queue, member, hash) ??
+        newMessage(this.#messages++, member.toString('latin1'), hash, operation);
+      queue.underWay.add(message);
       if (queue.underWay.size > MOST_SUSPECTS) this.#refuse('most of its messages are not plainly delivered');
     }
     return message;
@@ -424,27 +426,4 @@ export class Sift {
   #refuse(why: string): void {
     this.refused ??= why;
   }
-}
-
-function newMessage(at: number, member: string, hash: number, { requestedUs }: TraceOperation): UnderWay {
-  return {
-    at,
-    member,
-    hash,
-    odd: false,
-    enqueues: 0,
-    pops: 0,
-    backups: 0,
-    acknowledgements: 0,
-    enqueue: null,
-    pop: null,
-    backup: null,
-    acknowledgement: null,
-    firstUs: requestedUs,
-    expiresUs: 0,
-    sinceUs: 0,
-    recipients: -1,
-    membersReadUs: null,
-    accepted: false,
-  };
 }

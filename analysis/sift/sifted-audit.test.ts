@@ -7,12 +7,18 @@ import { generate } from '../../generate/generate.js';
 import { importCapture } from '../../proxy/import/import.js';
 import { openTrace } from '../../proxy/trace/open.js';
 import type { Trace } from '../../proxy/trace/trace.js';
+import { encodeMember } from '../../server/layers/message.js';
 import { audit } from '../audit.js';
 import { DEFAULT_FIELDS } from '../payload.js';
 import { CutTrace } from '../testing/cut-trace.js';
 import { randomCuts, randomJourneys } from '../testing/random-journeys.js';
+import { memberOf, PROCESS, ScriptedTrace } from '../testing/scripted-trace.js';
+import { hashOf } from './innocents.js';
 import { siftedAudit } from './sifted-audit.js';
 import type { Looking } from './suspects.js';
+
+const ANNA = `${PROCESS}anna`;
+const BERT = `${PROCESS}bert`;
 
 /** Looks that often do not see enough, and see no more than they must. */
 const SMALL: Looking = {
@@ -65,6 +71,38 @@ describe.each([
     );
   });
 
+  it('of messages whose members have one hash, of which one is lost', () => {
+    const trace = inGoodHealth(0, 20);
+    const [lost, received] = [alike('a'), alike('b')];
+    expect(hashOf(0, lost)).toBe(hashOf(0, received));
+    trace.rollCall(2001, 1, [ANNA]);
+    trace.groupSend(2002, 1, lost);
+    trace.groupSend(2003, 1, received);
+    trace.poll(2010, 3, lost, { flushMs: null });
+    trace.disconnect(2012, 3);
+    trace.receive(2020, 2, received);
+    inGoodHealth(21, 60, trace);
+    const audits = both(trace, looking);
+    expect(audits?.sifted).toEqual(audits?.whole);
+    expect(audits?.whole).toMatchObject({ totals: { total: 61, verdicts: { lost: 1 } } });
+  });
+
+  it('of a message that is popped once more, after its recipient has left but for a group that it joined unseen', () => {
+    const other = 'chat:group:room_b';
+    const trace = inGoodHealth(0, 10);
+    trace.rollCall(1000, 1, [ANNA], other);
+    trace.leave(1500, 1, ANNA);
+    trace.rollCall(2001, 1, [ANNA]);
+    trace.groupSend(2002, 1, memberOf('anna', 1, [ANNA]));
+    trace.receive(2010, 2, memberOf('anna', 1, [ANNA]));
+    trace.leave(2500, 1, ANNA, other);
+    trace.receive(3000, 2, memberOf('anna', 1, [ANNA]));
+    inGoodHealth(31, 60, trace);
+    const audits = both(trace, looking);
+    expect(audits?.sifted).toEqual(audits?.whole);
+    expect(audits?.whole).not.toMatchObject({ totals: { verdicts: { 'recipients-left': 1 } } });
+  });
+
   it.each(['v5', 'desync'])('of the capture %s', async (name: string) => {
     await inFolder(async (trace) => {
       await importCapture({ file: join('examples', `${name}.capture.jsonl.gz`), trace });
@@ -80,6 +118,21 @@ describe.each([
     });
   });
 });
+
+/** A message each tenth of a second, for Bert, from one number to before another. */
+function inGoodHealth(from: number, before: number, trace = new ScriptedTrace()): ScriptedTrace {
+  for (let count = from; count < before; count++) {
+    trace.rollCall(100 * count, 1, [ANNA, BERT]);
+    trace.groupSend(100 * count + 2, 1, memberOf('bert', count, [BERT]));
+    trace.receive(100 * count + 10, 2, memberOf('bert', count, [BERT]));
+  }
+  return trace;
+}
+
+/** A member that is the same as others at its beginning and its end. */
+function alike(type: string): Buffer {
+  return Buffer.from(encodeMember({ type, __asgi_channel__: [ANNA] }, Buffer.alloc(12)));
+}
 
 async function inFolder(test: (trace: string) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'gaptrace-sift-'));

@@ -23,7 +23,7 @@ import { innocentFates } from './innocent-fates.js';
 import { KnownBySift } from './known.js';
 import { Sift } from './sift.js';
 import { SiftedEvidence } from './sifted-evidence.js';
-import { type Looking, LEFT_BYTES, type Suspect, Suspects, unsettled } from './suspects.js';
+import { LEFT_BYTES, type Looking, type Suspect, Suspects, unsettled } from './suspects.js';
 
 /** A trace of no more operations than this fits into memory as a whole. */
 const HELD_WHOLE = 2_000_000;

@@ -10,7 +10,8 @@ import { type PayloadFields, readPayload } from '../payload.js';
 import { EVERYTHING } from '../scope.js';
 import type { KnownBySift } from './known.js';
 import type { Sift } from './sift.js';
-import type { SiftedQueue, UnderWay } from './sifted-queue.js';
+import type { SiftedQueue } from './sifted-queue.js';
+import type { UnderWay } from './under-way.js';
 
 export class SiftedEvidence extends Evidence {
   readonly #sift: Sift;
@@ -39,7 +40,7 @@ function journeysOf(
 }
 
 function historyOf(queue: SiftedQueue, fields: PayloadFields): QueueHistory {
-  const left = [...queue.underWay.values()].filter(({ backups }) => backups > 0);
+  const left = [...queue.underWay].filter(({ backups }) => backups > 0);
   return {
     name: queue.name,
     key: queue.name,

@@ -10,38 +10,7 @@ import { type Mark, markOf } from '../mark.js';
 import { BACKUP_SUFFIX, isProcessQueue } from '../profiles/channel-layer.js';
 import { BETWEEN_POLLS_US } from '../readers.js';
 import { LongPolls } from './long-polls.js';
-
-/** A message that is under way, or came to an end that is not plain. */
-export interface UnderWay {
-  /** Its number among all messages, in the order in which each is first seen. */
-  readonly at: number;
-  /** Latin-1. */
-  readonly member: string;
-  readonly hash: number;
-  /** Something of it is out of the ordinary. */
-  odd: boolean;
-  enqueues: number;
-  pops: number;
-  backups: number;
-  acknowledgements: number;
-  /** The last of each. */
-  enqueue: Mark | null;
-  pop: Mark | null;
-  backup: Mark | null;
-  acknowledgement: Mark | null;
-  /** When it was first sent; of one that no operation sends when it is first seen. */
-  firstUs: number;
-  /** When it has waited for as long as a message may; 0 before it is accepted. */
-  expiresUs: number;
-  /** Since when it matters whether something of it is hidden. */
-  sinceUs: number;
-  /** The number of its list of recipients; -1 before it is known. */
-  recipients: number;
-  /** Since when its recipients are known to have been members, as the last enqueue of it has it. */
-  membersReadUs: number | null;
-  /** Whether an enqueue of it was accepted. */
-  accepted: boolean;
-}
+import { MessagesUnderWay, type UnderWay } from './under-way.js';
 
 /** A message sent while nobody polled its queue. */
 export interface SentInSilence {
@@ -77,7 +46,7 @@ export class SiftedQueue {
   readonly number: number;
   readonly facts: QueueFacts;
   readonly longPolls = new LongPolls();
-  readonly underWay = new Map<string, UnderWay>();
+  readonly underWay = new MessagesUnderWay();
   /** Connections that touched it or its backup. */
   readonly connections = new Set<number>();
   /** Those that received from it, in the order in which they first did; and those that backed up or acknowledged. */

@@ -14,7 +14,8 @@ import { type PayloadFields, readPayload } from '../payload.js';
 import { BACKUP_SUFFIX, processOf, stepOf } from '../profiles/channel-layer.js';
 import type { KnownBySift } from './known.js';
 import type { Sift } from './sift.js';
-import type { SiftedQueue, UnderWay } from './sifted-queue.js';
+import type { SiftedQueue } from './sifted-queue.js';
+import type { UnderWay } from './under-way.js';
 
 /** A suspect, judged. */
 export interface Suspect {
@@ -109,7 +110,7 @@ export class Suspects {
   }
 
   #judgeQueue(queue: SiftedQueue): UnderWay[] {
-    let left = [...queue.underWay.values()];
+    let left = [...queue.underWay];
     const { looksUs, fewForEach } = this.#looking;
     for (const [at, [beforeUs, afterUs]] of queue.facts.odd === null ? looksUs.entries() : []) {
       if (left.length === 0) return [];

@@ -9,7 +9,7 @@
  * Source: `serialize`, `deserialize`, `send` and `group_send` in channels_redis/core.py, 3.0 to 4.3. With
  * `symmetric_encryption_keys` a Fernet token takes the place of the msgpack; that is opaque here.
  */
-import { decode, encode } from '@msgpack/msgpack';
+import { Decoder, encode } from '@msgpack/msgpack';
 
 /** Length of the random start of a member. */
 export const RANDOM_BYTES = 12;
@@ -55,21 +55,40 @@ export function decodeMember(bytes: Uint8Array): DecodedMember {
 export function decodeMessage(body: Uint8Array): DecodedMember {
   let value: unknown;
   try {
-    value = decode(body, {
-      useBigInt64: true,
-      mapKeyConverter: stringKey,
-      // Nothing in it can be longer than itself. Without this, five bytes that claim an array of 2^29 items cost 4 GB.
-      maxStrLength: body.length,
-      maxBinLength: body.length,
-      maxArrayLength: body.length,
-      maxMapLength: body.length,
-      maxExtLength: body.length,
-    });
+    value = decoderFor(body.length).decode(body);
   } catch (error) {
     return { ok: false, reason: `not msgpack: ${error instanceof Error ? error.message : String(error)}` };
   }
   if (!isMap(value)) return { ok: false, reason: 'msgpack, but not a map: a message is a map' };
   return { ok: true, message: value };
+}
+
+/** By their limit, a power of two. Making one takes a tenth of the time that decoding takes; it keeps the last body that it decoded. */
+const decoders: Decoder[] = [];
+const LARGEST_KEPT = 1 << 16;
+
+/** Nothing in a body can be longer than itself. Without limits, five bytes that claim an array of 2^29 items cost 4 GB. */
+function decoderFor(length: number): Decoder {
+  if (length > LARGEST_KEPT) return newDecoder(length);
+  const power = 32 - Math.clz32(length);
+  let decoder = decoders[power];
+  if (!decoder) {
+    decoder = newDecoder(2 ** power);
+    decoders[power] = decoder;
+  }
+  return decoder;
+}
+
+function newDecoder(limit: number): Decoder {
+  return new Decoder({
+    useBigInt64: true,
+    mapKeyConverter: stringKey,
+    maxStrLength: limit,
+    maxBinLength: limit,
+    maxArrayLength: limit,
+    maxMapLength: limit,
+    maxExtLength: limit,
+  });
 }
 
 /** The channels that a message names as its recipients, in its order. Null where it names none, or no such list. */
