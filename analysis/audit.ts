@@ -85,6 +85,8 @@ export function audit(
 
 /** What an audit is made from, beside its evidence. */
 export interface AuditMaterial {
+  /** How many operations the trace has, where that is known without counting. */
+  readonly operations?: number;
   /** All that were lost, at least; in the order in which each is first seen. */
   readonly judgements: readonly Judgement[];
   /** All of them. */
@@ -98,13 +100,13 @@ export interface AuditMaterial {
 export function reportOf(
   trace: Trace,
   evidence: Evidence,
-  { judgements, counted, pops, roomsOf, hints }: AuditMaterial,
+  { operations, judgements, counted, pops, roomsOf, hints }: AuditMaterial,
 ): Omit<Audit, 'fates'> {
   const moments = momentsOf(judgements, evidence);
   const interrupted = interruptedPops(evidence);
   return {
     schema: 1,
-    trace: aboutTrace(trace, evidence),
+    trace: aboutTrace(trace, evidence, operations),
     totals: totalsOf(counted, (connection) => evidence.clientLibrary(connection)),
     clusters: moments.map((moment) => clusterOf(moment, evidence)),
     per_minute: minutesOf(evidence, interrupted, moments),

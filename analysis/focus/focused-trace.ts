@@ -223,9 +223,9 @@ function journeysOf(trace: FocusedTrace, fields: PayloadFields, known: Known | u
   const read = readJourneys(trace, fields);
   if (!known) return read;
   for (const journey of read.journeys) {
-    const last = journey.enqueues.pop();
-    const membersReadUs = known.operationsOf(journey)?.membersReadUs ?? null;
-    if (last) journey.enqueues.push({ ...last, membersReadUs });
+    const of = known.operationsOf(journey);
+    const last = of && journey.enqueues.pop();
+    if (last) journey.enqueues.push({ ...last, membersReadUs: of.membersReadUs });
   }
   const { memberships, seenIn, connectionsOf } = known;
   return { ...read, memberships, seenIn, connectionsOf };

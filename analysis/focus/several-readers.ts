@@ -9,6 +9,7 @@ export const SEVERAL_READERS = 'it has several readers';
 
 /** A poll that took a message. */
 interface TakingPoll {
+  readonly connection: number;
   readonly member: string;
   readonly fromUs: number;
   readonly byUs: number;
@@ -24,37 +25,41 @@ export class SeveralReaders {
 
   /** A poll took a message. */
   popped(queue: string, member: string, { connection, requestedUs, repliedUs }: TraceOperation): void {
-    const poll = { member, fromUs: requestedUs, byUs: repliedUs ?? requestedUs };
-    remember(this.#taking, queue, connection, poll);
+    remember(this.#taking, queue, {
+      connection,
+      member,
+      fromUs: requestedUs,
+      byUs: repliedUs ?? requestedUs,
+    });
   }
 
   /** A message was backed up: does that show a second reader? */
   shownBy(queue: string, member: string): boolean {
     let shown = false;
-    for (const [connection, poll] of this.#taking.get(queue) ?? [])
-      if (poll.member === member) shown = this.#guard(queue, connection, poll) || shown;
+    for (const poll of this.#taking.get(queue)?.values() ?? [])
+      if (poll.member === member) shown = this.#guard(queue, poll) || shown;
     return shown;
   }
 
-  #guard(queue: string, connection: number, poll: TakingPoll): boolean {
+  #guard(queue: string, poll: TakingPoll): boolean {
     let shown = false;
-    for (const [other, { fromUs, byUs }] of this.#guarded.get(queue) ?? [])
-      if (other !== connection && byUs > poll.fromUs && fromUs < poll.byUs) shown = true;
-    remember(this.#guarded, queue, connection, poll);
+    for (const { connection, fromUs, byUs } of this.#guarded.get(queue)?.values() ?? [])
+      if (connection !== poll.connection && byUs > poll.fromUs && fromUs < poll.byUs) shown = true;
+    remember(this.#guarded, queue, poll);
     return shown;
   }
 }
 
-function remember(
-  polls: Map<string, Map<number, TakingPoll>>,
-  queue: string,
-  connection: number,
-  poll: TakingPoll,
-): void {
-  const known = polls.get(queue) ?? new Map<number, TakingPoll>();
-  polls.set(queue, known);
-  known.delete(connection);
-  known.set(connection, poll);
+function remember(polls: Map<string, Map<number, TakingPoll>>, queue: string, poll: TakingPoll): void {
+  let known = polls.get(queue);
+  if (!known) {
+    known = new Map();
+    polls.set(queue, known);
+  }
+  // Behind the others: the first is the oldest.
+  known.delete(poll.connection);
+  known.set(poll.connection, poll);
+  if (known.size <= READERS) return;
   const [oldest] = known.keys();
-  if (known.size > READERS && oldest !== undefined) known.delete(oldest);
+  if (oldest !== undefined) known.delete(oldest);
 }

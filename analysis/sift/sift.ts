@@ -44,6 +44,8 @@ export class Sift {
   readonly ends = new Map<number, number>();
   /** Every list of recipients. */
   readonly recipients: (readonly string[])[] = [];
+  /** How many operations there were. */
+  operations = 0;
   /** Why this trace cannot be sifted; null where it can. */
   refused: string | null = null;
 
@@ -76,6 +78,7 @@ export class Sift {
 
   /** The next operation of the trace. */
   add(operation: TraceOperation): void {
+    this.operations++;
     this.uses.add(operation);
     const { transaction } = operation;
     if (operation.command === 'MULTI') return;

@@ -45,7 +45,7 @@ export function siftedAudit(trace: Trace, fields: PayloadFields, looking?: Looki
   const known = new KnownBySift(sift, trace, connections);
   const suspects = new Suspects(sift, known, trace, fields, looking);
   const left = suspects.judge();
-  if (left.length > 0 && trace.operationCount() <= HELD_WHOLE) return null;
+  if (left.length > 0 && sift.operations <= HELD_WHOLE) return null;
   const judged = [...suspects.judged, ...left.map((message) => unsettled(message, fields))];
   judged.sort((a, b) => a.at - b.at);
   return new Auditor(sift, known, judged, trace, fields).audit();
@@ -78,6 +78,7 @@ class Auditor {
     const judgements = this.#suspects.map(({ judgement }) => judgement);
     const lostPops = new Set(this.#suspects.flatMap(({ lostPop }) => lostPop ?? []));
     const material: AuditMaterial = {
+      operations: this.#sift.operations,
       judgements,
       counted: this.#counted(),
       pops: () => this.#pops(),

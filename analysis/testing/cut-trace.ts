@@ -80,6 +80,10 @@ export class CutTrace extends PartialTrace {
     return operation && (this.#leftOf(operation) ?? undefined);
   }
 
+  override operationCount(afterId = 0, untilId = Number.MAX_SAFE_INTEGER): number {
+    return [...this.operations({ afterId, untilId })].length;
+  }
+
   *pushes(kinds?: readonly PushKind[]): IterableIterator<TracePush> {
     for (const push of this.whole.pushes(kinds))
       if (!this.#within(push.connection, push.receivedUs, 'redis')) yield push;
