@@ -43,12 +43,13 @@ export function siftedAudit(trace: Trace, fields: PayloadFields, looking?: Looki
   }
   sift.end(trace.watermarkUs);
   const known = new KnownBySift(sift, trace, connections);
-  const suspects = new Suspects(sift, known, trace, fields, looking);
+  const garbage = new HeapGarbage(LEFT_BYTES);
+  const suspects = new Suspects(sift, known, trace, fields, garbage, looking);
   const left = suspects.judge();
   if (left.length > 0 && sift.operations <= HELD_WHOLE) return null;
   const judged = [...suspects.judged, ...left.map((message) => unsettled(message, fields))];
   judged.sort((a, b) => a.at - b.at);
-  return new Auditor(sift, known, judged, trace, fields).audit();
+  return new Auditor(sift, known, judged, trace, fields, garbage).audit();
 }
 
 class Auditor {
@@ -58,6 +59,7 @@ class Auditor {
   readonly #trace: Trace;
   readonly #fields: PayloadFields;
   readonly #evidence: SiftedEvidence;
+  readonly #garbage: HeapGarbage;
 
   constructor(
     sift: Sift,
@@ -65,7 +67,9 @@ class Auditor {
     suspects: readonly Suspect[],
     trace: Trace,
     fields: PayloadFields,
+    garbage: HeapGarbage,
   ) {
+    this.#garbage = garbage;
     this.#sift = sift;
     this.#known = known;
     this.#suspects = suspects;
@@ -180,13 +184,12 @@ class Auditor {
     const queue = this.#sift.queues.get(name);
     if (!queue) return null;
     const [trace, fields, known] = [this.#trace, this.#fields, this.#known];
-    const garbage = new HeapGarbage(LEFT_BYTES);
     let most: Filling | null = null;
     for (const { fromUs, toUs, most: atMost } of queue.crowded) {
       if (most && atMost <= most.depth) continue;
       const span = spanOf(fromUs - AROUND_US, toUs + AROUND_US, trace);
       const look = new Look(queue, span, { trace, fields, known, read: new ReadOperations(trace) });
-      garbage.left();
+      this.#garbage.left();
       const history = look.evidence.journeys.queues.get(name);
       const filling = history ? fullest(history, look.evidence) : null;
       if (filling && (!most || most.depth < filling.depth)) most = filling;

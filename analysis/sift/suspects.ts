@@ -3,7 +3,7 @@
  * to each other by one look; whom a look does not settle, by a larger one; and whom none settles, by all that there is of its queues.
  */
 
-import { HeapGarbage } from '../../proxy/trace/garbage.js';
+import type { HeapGarbage } from '../../proxy/trace/garbage.js';
 import type { Trace } from '../../proxy/trace/trace.js';
 import { type Span, spanOf } from '../focus/focused-trace.js';
 import { idsOf, Look, type Reach } from '../focus/look.js';
@@ -47,7 +47,7 @@ const MOST_AT_ALL = 30_000;
 /** So many of them are kept for the next one. */
 const MOST_KEPT = 20_000;
 /** Bytes that looks may leave before they are collected. */
-export const LEFT_BYTES = 100_000_000;
+export const LEFT_BYTES = 64_000_000;
 
 const USUAL: Looking = { looksUs: LOOKS_US, fewForEach: 20 };
 
@@ -89,11 +89,19 @@ export class Suspects {
   readonly #fields: PayloadFields;
   readonly #sift: Sift;
   readonly #known: KnownBySift;
-  readonly #garbage = new HeapGarbage(LEFT_BYTES);
+  readonly #garbage: HeapGarbage;
   #read: ReadOperations;
   readonly #looking: Looking;
 
-  constructor(sift: Sift, known: KnownBySift, trace: Trace, fields: PayloadFields, looking = USUAL) {
+  constructor(
+    sift: Sift,
+    known: KnownBySift,
+    trace: Trace,
+    fields: PayloadFields,
+    garbage: HeapGarbage,
+    looking = USUAL,
+  ) {
+    this.#garbage = garbage;
     this.#looking = looking;
     this.#sift = sift;
     this.#known = known;

@@ -39,7 +39,8 @@ export class Garbage {
  */
 export class HeapGarbage {
   readonly #atMost: number;
-  #keptBytes: number | undefined;
+  /** What it held when it was smallest, since the last collection by hand; the first one shows what is no garbage. */
+  #keptBytes = 0;
 
   /** `atMost`: by so many bytes the heap may grow. */
   constructor(atMost: number) {
@@ -50,7 +51,7 @@ export class HeapGarbage {
   left(): void {
     const bytes = heapBytes();
     // V8 may have collected by itself.
-    this.#keptBytes = Math.min(this.#keptBytes ?? bytes, bytes);
+    this.#keptBytes = Math.min(this.#keptBytes, bytes);
     if (bytes - this.#keptBytes < this.#atMost) return;
     collect();
     this.#keptBytes = heapBytes();
