@@ -3,7 +3,7 @@
  * once, acknowledged once, each after the other, where no hole comes near, for somebody who never left: of such a message the judges say `delivered`,
  * whatever else is in the trace. It is counted and forgotten; the others are suspects, and are judged by what the trace shows around them.
  *
- * Memory grows with the messages under way and the suspects, and by some 50 bytes for each plain message.
+ * Memory grows with the messages under way and the suspects, and by some 60 bytes for each plain message.
  *
  * Some traces cannot be sifted: where messages do not say whom they are for, are sent past the core layer, or are sent one by one (`send`), and where
  * queues are general channels, are lists, or are changed by hand. `refused` says why.
