@@ -13,6 +13,7 @@ import { Judge, type JudgedJourney } from '../judge.js';
 import { firstSince } from '../moment.js';
 import { type PayloadFields, readPayload } from '../payload.js';
 import { BACKUP_SUFFIX, COMMANDS, type Step, stepOf } from '../profiles/channel-layer.js';
+import type { Verdict } from '../verdict.js';
 import {
   EDGE_US,
   FocusedEvidence,
@@ -103,7 +104,7 @@ export class Look {
     return !this.evidence.reachedOut && this.#settled(judged) ? judged : null;
   }
 
-  #settled({ journey, ending }: JudgedJourney): boolean {
+  #settled({ journey, ending, verdict }: JudgedJourney): boolean {
     const { payload, pops, enqueues } = journey;
     if (payload.recipients === null || !enqueues.every((one) => this.#showsMembers(one))) return false;
     if (pops.length === 0) return this.#settledInQueue(journey, ending);
@@ -112,7 +113,7 @@ export class Look {
       case 'left':
         return this.#goesOn(journey);
       case 'pop':
-        return this.#goesOn(journey) && this.#backsUp() && this.#showsConduct(ending);
+        return this.#goesOn(journey) && this.#backsUp() && this.#showsConduct(ending, verdict);
       case 'backup':
       case 'unfinished':
         return this.#known !== undefined && this.#span.toUs === null;
@@ -187,12 +188,14 @@ export class Look {
   }
 
   /** How the connection that took it was used afterwards is all known. */
-  #showsConduct({ pop, next }: EndAtPop): boolean {
+  #showsConduct({ pop, next }: EndAtPop, verdict: Verdict): boolean {
     const { fromUs: beganUs, toUs } = this.#span;
     if (toUs === null) return beganUs === null || this.#holesFromUs === Number.POSITIVE_INFINITY;
     if (this.#holesFromUs <= toUs) return false;
     const closedUs = this.evidence.connections.get(pop.connection)?.closedUs ?? null;
     if (closedUs !== null && closedUs < toUs) return true;
+    // More requests of it, at other queues, may show that its client waits for replies.
+    if (verdict === 'indeterminate') return false;
     // In step all the time, and open while the queue was polled again and again: what it did later does not matter.
     const queue = this.evidence.journeys.queues.get(pop.key);
     if (!this.#known?.inStep(pop.connection) || !queue) return false;

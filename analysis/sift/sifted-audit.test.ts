@@ -14,6 +14,7 @@ import { CutTrace } from '../testing/cut-trace.js';
 import { randomCuts, randomJourneys } from '../testing/random-journeys.js';
 import { memberOf, PROCESS, ScriptedTrace } from '../testing/scripted-trace.js';
 import { hashOf } from './innocents.js';
+import { healthy, message } from '../testing/verdict-of.js';
 import { siftedAudit } from './sifted-audit.js';
 import type { Looking } from './suspects.js';
 
@@ -133,6 +134,35 @@ function inGoodHealth(from: number, before: number, trace = new ScriptedTrace())
 function alike(type: string): Buffer {
   return Buffer.from(encodeMember({ type, __asgi_channel__: [ANNA] }, Buffer.alloc(12)));
 }
+
+describe('what the usual looks must see', () => {
+  it('a receiver that stalls for a minute: the polls before and after', () => {
+    const trace = healthy();
+    const deliver = (fromS: number, toS: number): void => {
+      for (let second = fromS; second < toS; second++) {
+        trace.groupSend(second * 1000, 1, message(second));
+        trace.receive(second * 1000 + 10, 2, message(second));
+      }
+    };
+    deliver(10, 20);
+    trace.groupSend(30_000, 1, message(30));
+    trace.groupSend(50_000, 1, message(50), { full: 1 });
+    trace.receive(79_000, 2, message(30));
+    deliver(80, 90);
+    trace.watermarkUs = 100_000_000;
+    const audits = both(trace, { looksUs: [[3_000_000, 3_000_000]], fewForEach: 0 });
+    expect(audits?.sifted).toMatchObject({ totals: { causes: { 'receiver-stalled': 1 } } });
+    expect(audits?.sifted).toEqual(audits?.whole);
+  });
+
+  it('requests at other queues, which show that a client waits for its replies', async () => {
+    await inFolder(async (trace) => {
+      const size = { operations: 60_000, processes: 3, rooms: 5, losses: 0.01 };
+      await generate({ trace, labels: null, seed: 6, filing: 'index', ...size });
+      expectTheSame(trace, undefined);
+    });
+  });
+});
 
 async function inFolder(test: (trace: string) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'gaptrace-sift-'));

@@ -7,6 +7,7 @@ import type { QueueFacts } from '../focus/survey.js';
 import { isNear } from '../hints/filling.js';
 import type { Waiting } from '../hints/unpolled.js';
 import { type Mark, markOf } from '../mark.js';
+import { countWhile } from '../moment.js';
 import { BACKUP_SUFFIX, isProcessQueue } from '../profiles/channel-layer.js';
 import { BETWEEN_POLLS_US } from '../readers.js';
 import { LongPolls } from './long-polls.js';
@@ -118,6 +119,17 @@ export class SiftedQueue {
   /** The trace is over. */
   end(endUs: number): void {
     this.#endSilence(endUs, null);
+  }
+
+  /** A span, and all of the times in which nobody polled that overlap it: from the last poll before to the first poll after. */
+  withSilences(fromUs: number, toUs: number): readonly [number, number] {
+    const overlapping = this.silences.slice(
+      countWhile(this.silences, ({ next }) => next !== null && next.requestedUs < fromUs),
+      countWhile(this.silences, (silence) => silence.fromUs <= toUs),
+    );
+    const begins = overlapping.map(({ last }) => last.requestedUs);
+    const ends = overlapping.map(({ next }) => next?.repliedUs ?? next?.requestedUs ?? Infinity);
+    return [Math.min(fromUs, ...begins), Math.max(toUs, ...ends)];
   }
 
   openAcknowledgement(operation: TraceOperation): void {

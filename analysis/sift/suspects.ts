@@ -124,7 +124,7 @@ export class Suspects {
       if (left.length === 0) return [];
       if (queue.operations < fewForEach * left.length) break;
       const isDue = (message: UnderWay): boolean => Math.min(firstLookAt(message), looksUs.length - 1) <= at;
-      const runs = together(left.filter(isDue), beforeUs + afterUs);
+      const runs = together(left.filter(isDue), queue, beforeUs + afterUs);
       const still = runs.flatMap((some) => this.#lookAround(queue, some, [beforeUs, afterUs]));
       left = [...left.filter((message) => !isDue(message)), ...still];
     }
@@ -136,7 +136,7 @@ export class Suspects {
     messages: readonly UnderWay[],
     [beforeUs, afterUs]: Reach,
   ): readonly UnderWay[] {
-    const spans = messages.map(spanned);
+    const spans = messages.map((message) => spanned(message, queue));
     const fromUs = Math.min(...spans.map(([from]) => from)) - beforeUs;
     const toUs = Math.max(...spans.map(([, to]) => to)) + afterUs;
     const span = spanOf(fromUs, toUs, this.#trace);
@@ -211,12 +211,16 @@ export class Suspects {
   }
 }
 
-/** From its first operation to its last, or, where nobody popped it, to when it has expired. */
-function spanned(message: UnderWay): readonly [number, number] {
+/**
+ * From its first operation to its last; where nobody popped it, to when it has expired, and from the last poll before to the first poll after a time in
+ * which nobody polled: they show why nobody did.
+ */
+function spanned(message: UnderWay, queue: SiftedQueue): readonly [number, number] {
   const { firstUs, expiresUs, enqueue, pop, backup, acknowledgement, pops } = message;
   const all = [enqueue, pop, backup, acknowledgement].flatMap((one) => one ?? []);
-  const lastUs = Math.max(...all.map(({ requestedUs, repliedUs }) => repliedUs ?? requestedUs));
-  return [firstUs, Math.max(firstUs, lastUs, pops === 0 ? expiresUs : 0)];
+  const lastUs = Math.max(firstUs, ...all.map(({ requestedUs, repliedUs }) => repliedUs ?? requestedUs));
+  if (pops > 0) return [firstUs, lastUs];
+  return queue.withSilences(firstUs, Math.max(lastUs, expiresUs));
 }
 
 /** Which of the looks is the first that may settle it, by experience. Of one that nobody popped it tells what its queue held before. */
@@ -225,13 +229,13 @@ function firstLookAt({ pops }: UnderWay): number {
 }
 
 /** Runs of messages within so long of each other. */
-function together(messages: readonly UnderWay[], withinUs: number): UnderWay[][] {
-  const runs: UnderWay[][] = [];
-  for (const message of [...messages].sort((a, b) => spanned(a)[0] - spanned(b)[0])) {
+function together(messages: readonly UnderWay[], queue: SiftedQueue, withinUs: number): UnderWay[][] {
+  const begins = messages.map((message) => ({ message, fromUs: spanned(message, queue)[0] }));
+  const runs: { readonly fromUs: number; readonly messages: UnderWay[] }[] = [];
+  for (const { message, fromUs } of begins.sort((a, b) => a.fromUs - b.fromUs)) {
     const run = runs.at(-1);
-    const [first] = run ?? [];
-    if (run && first && spanned(message)[0] - spanned(first)[0] <= withinUs) run.push(message);
-    else runs.push([message]);
+    if (run && fromUs - run.fromUs <= withinUs) run.messages.push(message);
+    else runs.push({ fromUs, messages: [message] });
   }
-  return runs;
+  return runs.map(({ messages }) => messages);
 }
