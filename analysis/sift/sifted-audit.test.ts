@@ -29,6 +29,7 @@ const SMALL: Looking = {
     [150_000, 700_000],
   ],
   fewForEach: 0,
+  mostAtAll: 30_000,
 };
 
 /** The audit by sifting beside that of the whole, as JSON has them; null where sifting says nothing. */
@@ -150,7 +151,7 @@ describe('what the usual looks must see', () => {
     trace.receive(79_000, 2, message(30));
     deliver(80, 90);
     trace.watermarkUs = 100_000_000;
-    const audits = both(trace, { looksUs: [[3_000_000, 3_000_000]], fewForEach: 0 });
+    const audits = both(trace, { looksUs: [[3_000_000, 3_000_000]], fewForEach: 0, mostAtAll: 0 });
     expect(audits?.sifted).toMatchObject({ totals: { causes: { 'receiver-stalled': 1 } } });
     expect(audits?.sifted).toEqual(audits?.whole);
   });

@@ -32,6 +32,8 @@ export interface Looking {
   readonly looksUs: readonly Reach[];
   /** Where a queue has fewer operations than this for each of its suspects, one look at all of it costs less than one at each. */
   readonly fewForEach: number;
+  /** A look at all that a queue ever had, where it had no more operations than this. */
+  readonly mostAtAll: number;
 }
 
 const LOOKS_US: readonly Reach[] = [
@@ -42,14 +44,12 @@ const LOOKS_US: readonly Reach[] = [
 ];
 /** A look may see so many operations: some 200 MB. */
 const MOST_SEEN = 100_000;
-/** A look at all that a queue ever had, where it had no more than this: it also sees its groups, all the time. */
-const MOST_AT_ALL = 30_000;
 /** So many of them are kept for the next one. */
 const MOST_KEPT = 20_000;
 /** Bytes that looks may leave before they are collected. */
 export const LEFT_BYTES = 64_000_000;
 
-const USUAL: Looking = { looksUs: LOOKS_US, fewForEach: 20 };
+const USUAL: Looking = { looksUs: LOOKS_US, fewForEach: 20, mostAtAll: 30_000 };
 
 /** A message in its queue that no look settles. */
 export interface Unsettled {
@@ -145,7 +145,7 @@ export class Suspects {
 
   /** All that there is of its queue. */
   #lookAtAll(queue: SiftedQueue, messages: readonly UnderWay[]): UnderWay[] {
-    if (queue.operations > MOST_AT_ALL) return [...messages];
+    if (queue.operations > this.#looking.mostAtAll) return [...messages];
     const span = { fromId: 0, beforeId: Number.MAX_SAFE_INTEGER, fromUs: null, toUs: null };
     return this.#look(queue, span, messages);
   }
