@@ -13,8 +13,8 @@ import { DEFAULT_FIELDS } from '../payload.js';
 import { CutTrace } from '../testing/cut-trace.js';
 import { randomCuts, randomJourneys } from '../testing/random-journeys.js';
 import { memberOf, PROCESS, ScriptedTrace } from '../testing/scripted-trace.js';
-import { hashOf } from './innocents.js';
 import { healthy, message } from '../testing/verdict-of.js';
+import { hashOf } from './innocents.js';
 import { siftedAudit } from './sifted-audit.js';
 import type { Looking } from './suspects.js';
 
