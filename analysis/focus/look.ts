@@ -106,7 +106,7 @@ export class Look {
 
   #settled({ journey, ending, verdict }: JudgedJourney): boolean {
     const { payload, pops, enqueues } = journey;
-    if (payload.recipients === null || !enqueues.every((one) => this.#showsMembers(one))) return false;
+    if (payload.recipients === null || !this.#showsMembers(enqueues)) return false;
     if (pops.length === 0) return this.#settledInQueue(journey, ending);
     switch (ending.at) {
       case 'acknowledge':
@@ -166,10 +166,13 @@ export class Look {
     );
   }
 
-  /** Was the roll call of a group_send within the span, or is it known? */
-  #showsMembers({ by, membersReadUs }: Enqueue): boolean {
-    if (by === 'send' || this.#known) return true;
-    return membersReadUs !== null && membersReadUs >= (this.#span.fromUs ?? 0);
+  /** Is it known when each sender saw who was there: for the roll call of its group_send was within the span, or a pass has seen it, of the last send? */
+  #showsMembers(enqueues: readonly Enqueue[]): boolean {
+    if (this.#known) return enqueues.length <= 1;
+    const sinceUs = this.#span.fromUs ?? 0;
+    return enqueues.every(
+      ({ by, membersReadUs }) => by === 'send' || (membersReadUs !== null && membersReadUs >= sinceUs),
+    );
   }
 
   /** Does the span go on for long enough after the last that is known of it? */
