@@ -5,6 +5,7 @@
  */
 import type { Reply, Trace, TraceOperation } from '../proxy/trace/trace.js';
 import { type Acceptance, acceptanceOf } from './acceptance.js';
+import { append, setOf } from './append.js';
 import { type Mark, markOf } from './mark.js';
 import { DEFAULT_FIELDS, type Payload, type PayloadFields, readPayload } from './payload.js';
 import { QueuePlaces } from './places.js';
@@ -182,17 +183,13 @@ export class JourneyBuilder {
           atUs: operation.requestedUs,
           mark: markOf(operation, step.group),
         };
-        const list = this.#memberships.get(step.channel);
-        if (list) list.push(membership);
-        else this.#memberships.set(step.channel, [membership]);
+        append(this.#memberships, step.channel, membership);
         return;
       }
       case 'members':
         for (const channel of step.channels) {
           this.#shownUs.set(channel, operation.requestedUs);
-          const groups = this.#seenIn.get(channel);
-          if (groups) groups.add(step.group);
-          else this.#seenIn.set(channel, new Set([step.group]));
+          setOf(this.#seenIn, channel).add(step.group);
         }
     }
   }

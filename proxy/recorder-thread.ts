@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { GaptraceError, messageOf } from '../terminal/errors.js';
 import type { FromWorker, WorkerStart } from './recorder-messages.js';
+import { workerFile } from './worker-file.js';
 
 /** What indexing leaves lives for a moment only. Left to itself V8 gives it 48 MB, and is no faster for it. */
 const YOUNG_MB = 12;
@@ -9,7 +10,7 @@ const YOUNG_MB = 12;
 /** Starts the worker and waits until it has made the trace; rejects with what it says where it could not. */
 export async function startWorker(start: WorkerStart): Promise<Worker> {
   const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MB };
-  const worker = new Worker(workerFile(), { workerData: start, resourceLimits });
+  const worker = new Worker(workerFile('recorder-worker'), { workerData: start, resourceLimits });
   await ready(worker);
   return worker;
 }
@@ -39,10 +40,4 @@ export function workerDied(how: string): GaptraceError {
 /** Recording is over, and traffic is not: exit status 1, as nothing was wrong with how gaptrace was called. */
 export function recordingFailed(code: GaptraceError['code'], message: string): GaptraceError {
   return new GaptraceError(code, message, { exitStatus: 1 });
-}
-
-/** The worker runs compiled; from source (tests), it is the built one. */
-function workerFile(): URL {
-  const built = import.meta.url.endsWith('.ts') ? '../dist/proxy/recorder-worker.js' : './recorder-worker.js';
-  return new URL(built, import.meta.url);
 }

@@ -5,6 +5,7 @@
 import { availableParallelism } from 'node:os';
 import Database from 'better-sqlite3';
 import { Indexer } from '../indexer.js';
+import { CHECKPOINT_PAGES } from './create.js';
 import { foldInto, writeEnding } from './ending.js';
 import { indexAside } from './index-aside.js';
 import { TraceLock } from './lock.js';
@@ -17,8 +18,6 @@ const SLICE_RECORDS = 100_000;
 const LONG_BLOCKS = 128;
 /** Holds the pages of one slice, so that none is written before its commit. */
 const CACHE_KIB = 64 * 1024;
-/** Pages in the WAL before they go to the file: as while recording (create.ts). */
-const CHECKPOINT_PAGES = 8192;
 
 /** Completes the trace in its file. False where its lock could not be had within `waitMs`: somebody writes or completes it. */
 export function completeInPlace(path: string, waitMs: number): boolean {
@@ -47,10 +46,10 @@ export function complete(database: Database.Database): void {
     const kept = database.prepare("SELECT value FROM meta WHERE key = 'keep_bytes'").pluck().get();
     const keepBytes = typeof kept === 'string' ? Number(kept) : undefined;
     const writer = new TraceWriter(database);
-    const blocks = database.prepare('SELECT count(*) FROM spool').pluck().get() as number;
-    if (blocks >= LONG_BLOCKS && availableParallelism() > 1) indexAside(database, writer, keepBytes);
-    const indexer = new Indexer(writer, { keepBytes });
     const spool = new Spool(database);
+    const blocks = database.prepare('SELECT count(*) FROM spool').pluck().get() as number;
+    if (blocks >= LONG_BLOCKS && availableParallelism() > 1) indexAside(database, spool, writer, keepBytes);
+    const indexer = new Indexer(writer, { keepBytes });
     while (!spool.empty) {
       let records = 0;
       spool.index(indexer, () => {

@@ -8,6 +8,9 @@ import { GaptraceError, messageOf } from '../../terminal/errors.js';
 import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from './schema.js';
 import { hasCode } from './sqlite-errors.js';
 
+/** Pages in the WAL before they go to the file. Fewer, larger checkpoints: each costs two fsyncs, and whoever writes waits for them. */
+export const CHECKPOINT_PAGES = 8192;
+
 export interface NewTrace {
   readonly meta: Readonly<Record<string, string>>;
   readonly startedUnixUs: number;
@@ -41,8 +44,7 @@ function writeSchema(database: Database.Database, options: NewTrace): void {
   if (options.writing === 'shared') {
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = NORMAL');
-    // Fewer, larger checkpoints: each costs two fsyncs, and the worker waits for them.
-    database.pragma('wal_autocheckpoint = 8192');
+    database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     // A WAL file that a flood has blown up shrinks again at the next checkpoint.
     database.pragma(`journal_size_limit = ${64 * 1024 * 1024}`);
   } else {

@@ -46,7 +46,7 @@ describe('indexing by two threads', () => {
   it('makes the rows that one thread makes, and lets go of the trace', async () => {
     const blocks = await realBlocks(3000); // of a record each: many commits
     const database = stored('aside.db', blocks);
-    expect(indexAside(database, new TraceWriter(database), undefined)).toBe(true);
+    expect(indexAside(database, new Spool(database), new TraceWriter(database), undefined)).toBe(true);
     expect(count('spool', database)).toBe(0);
     expect(count('operation', database)).toBeGreaterThan(1000);
     expectSameFacts(database, indexedAtOnce(blocks));
@@ -61,14 +61,14 @@ describe('indexing by two threads', () => {
     let before = 250;
     new Spool(database).index(new Indexer(new TraceWriter(database)), () => --before === 0);
     expect(count('spool', database)).toBe(4);
-    expect(indexAside(database, new TraceWriter(database), undefined)).toBe(true);
+    expect(indexAside(database, new Spool(database), new TraceWriter(database), undefined)).toBe(true);
     expectSameFacts(database, indexedAtOnce(blocks));
   });
 
   it('keeps of each request what the trace keeps', async () => {
     const blocks = await realBlocks(800);
     const database = stored('aside.db', blocks);
-    indexAside(database, new TraceWriter(database), 1024);
+    indexAside(database, new Spool(database), new TraceWriter(database), 1024);
     expect(database.prepare('SELECT max(length(request)) FROM operation').pluck().get()).toBeLessThanOrEqual(
       1024,
     );
@@ -92,7 +92,7 @@ describe('indexing by two threads', () => {
     const database = stored('aside.db', blocks);
     database.pragma('journal_size_limit = 0');
     database.pragma('wal_checkpoint(TRUNCATE)');
-    indexAside(database, new TraceWriter(database), undefined);
+    indexAside(database, new Spool(database), new TraceWriter(database), undefined);
     expect(count('operation', database)).toBe(3000);
     const bytes = (suffix: string) => statSync(join(folder, `aside.db${suffix}`)).size;
     expect(bytes('-wal')).toBeGreaterThan(0);
@@ -104,7 +104,9 @@ describe('indexing by two threads', () => {
     broken.write(RecordType.note, 0, 0, 1, Buffer.from('no { JSON'));
     const blocks = [...(await realBlocks(300)), broken.buffer];
     const database = stored('aside.db', blocks);
-    expect(() => indexAside(database, new TraceWriter(database), undefined)).toThrow(/JSON/);
+    expect(() => indexAside(database, new Spool(database), new TraceWriter(database), undefined)).toThrow(
+      /JSON/,
+    );
     expect(count('spool', database)).toBe(blocks.length % 100);
     expect(database.inTransaction).toBe(false);
   });

@@ -5,7 +5,9 @@
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type Database from 'better-sqlite3';
+import { workerFile } from '../worker-file.js';
 import { type Begun, type Parcel, ParcelReader } from './parcel.js';
+import type { Spool, Stored } from './spool.js';
 import type { TraceWriter } from './writer.js';
 
 /** `workerData` of the other thread. */
@@ -45,10 +47,11 @@ const SILENCE_MS = 60_000;
 /** False where a second thread is not to be had: then nothing has happened. */
 export function indexAside(
   database: Database.Database,
+  spool: Spool,
   writer: TraceWriter,
   keepBytes: number | undefined,
 ): boolean {
-  const aside = new Aside(database, writer, keepBytes);
+  const aside = new Aside(database, spool, writer, keepBytes);
   try {
     if (!aside.ready()) return false;
     // The other thread does it, and finds a WAL that this one begins anew each time.
@@ -64,38 +67,34 @@ export function indexAside(
   }
 }
 
-interface Stored {
-  readonly id: number;
-  readonly block: Buffer;
-}
-
 class Aside {
   readonly #port: MessagePort;
   readonly #database: Database.Database;
   #commits = 0;
   readonly #said = new Int32Array(new SharedArrayBuffer(4));
+  readonly #spool: Spool;
   readonly #writer: TraceWriter;
   readonly #reader: ParcelReader;
-  readonly #after: Database.Statement<[number], Stored>;
-  readonly #delete: Database.Statement<[number]>;
   /** The next to be sent. */
   #next: Stored | undefined;
   #sent = 0;
   readonly #underWay: { readonly id: number; readonly saves: boolean }[] = [];
 
-  constructor(database: Database.Database, writer: TraceWriter, keepBytes: number | undefined) {
+  constructor(database: Database.Database, spool: Spool, writer: TraceWriter, keepBytes: number | undefined) {
     this.#database = database;
+    this.#spool = spool;
     this.#writer = writer;
     this.#reader = new ParcelReader(writer);
-    this.#after = database.prepare('SELECT id, block FROM spool WHERE id > ? ORDER BY id LIMIT 1');
-    this.#delete = database.prepare('DELETE FROM spool WHERE id = ?');
-    this.#next = this.#after.get(0);
+    this.#next = spool.after(0);
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     const connections = database.prepare('SELECT id FROM connection').pluck().all() as number[];
     const begun = { states: writer.states(), lastPush: writer.lastPush(), connections };
     const start: AsideStart = { path: database.name, port: port2, said: this.#said, begun, keepBytes };
-    const worker = new Worker(workerFile(), { workerData: start, transferList: [port2] });
+    const worker = new Worker(workerFile('trace/index-aside-worker'), {
+      workerData: start,
+      transferList: [port2],
+    });
     // Nobody waits for its end; and if it cannot start, `ready` sees that.
     worker.unref();
     worker.on('error', () => {});
@@ -112,7 +111,7 @@ class Aside {
       const sent = this.#underWay.shift();
       if (sent === undefined) return false;
       this.#reader.unpack(this.#expect('rows').parcel);
-      this.#delete.run(sent.id);
+      this.#spool.delete(sent.id);
       if (!sent.saves) continue;
       this.#writer.flush();
       return true;
@@ -138,7 +137,7 @@ class Aside {
   #send(): void {
     while (this.#next !== undefined && this.#underWay.length < BLOCKS_AHEAD) {
       const { id, block } = this.#next;
-      this.#next = this.#after.get(id);
+      this.#next = this.#spool.after(id);
       this.#sent += 1;
       const saves = this.#next === undefined || this.#sent % SLICE_BLOCKS === 0;
       this.#say({ type: 'block', block, saves }, [block.buffer as ArrayBuffer]);
@@ -167,12 +166,4 @@ class Aside {
       if (Atomics.wait(this.#said, 0, said, withinMs) === 'timed-out') return undefined;
     }
   }
-}
-
-/** The thread runs compiled; from source (tests), it is the built one. */
-function workerFile(): URL {
-  const built = import.meta.url.endsWith('.ts')
-    ? '../../dist/proxy/trace/index-aside-worker.js'
-    : './index-aside-worker.js';
-  return new URL(built, import.meta.url);
 }

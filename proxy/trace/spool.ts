@@ -6,14 +6,14 @@ import type Database from 'better-sqlite3';
 import type { Indexer } from '../indexer.js';
 import { HEAD_BYTES, readBlock } from '../tape.js';
 
-interface Stored {
+export interface Stored {
   readonly id: number;
   readonly block: Buffer;
 }
 
 export class Spool {
   readonly #insert: Database.Statement<[Buffer]>;
-  readonly #oldest: Database.Statement<[], Stored>;
+  readonly #after: Database.Statement<[number], Stored>;
   readonly #delete: Database.Statement<[number]>;
   readonly #transaction: (work: () => void) => void;
   /** The oldest block, while it is being indexed. */
@@ -22,7 +22,7 @@ export class Spool {
 
   constructor(database: Database.Database) {
     this.#insert = database.prepare('INSERT INTO spool (block) VALUES (?)');
-    this.#oldest = database.prepare('SELECT id, block FROM spool ORDER BY id LIMIT 1');
+    this.#after = database.prepare('SELECT id, block FROM spool WHERE id > ? ORDER BY id LIMIT 1');
     this.#delete = database.prepare('DELETE FROM spool WHERE id = ?');
     const transaction = database.transaction((work: () => void) => work());
     this.#transaction = transaction.immediate;
@@ -41,17 +41,27 @@ export class Spool {
     this.#mayHaveMore = true;
   }
 
+  /** The first block after one; 0: the oldest. */
+  after(id: number): Stored | undefined {
+    return this.#after.get(id);
+  }
+
+  /** A block is indexed. */
+  delete(id: number): void {
+    this.#delete.run(id);
+  }
+
   /** Indexes until `enough` says so (asked after each record) or nothing is left, in one transaction. */
   index(indexer: Indexer, enough: () => boolean): void {
     this.#transaction(() => {
       for (;;) {
-        this.#current ??= this.#oldest.get() ?? null;
+        this.#current ??= this.after(0) ?? null;
         if (this.#current === null) {
           this.#mayHaveMore = false;
           break;
         }
         if (!indexBlock(indexer, this.#current.block, enough)) break;
-        this.#delete.run(this.#current.id);
+        this.delete(this.#current.id);
         this.#current = null;
         if (enough()) break;
       }
