@@ -11,6 +11,7 @@ import { ResetsAfterDelivery } from './delivery.js';
 import type { Latency } from './latency.js';
 import type { ClosedHow } from './tape.js';
 import { printAddress, type Recording, Tunnel, type TunnelEvents } from './tunnel.js';
+import { readAccepted } from './unstreamed.js';
 import type { Upstream } from './upstream.js';
 
 export interface ListenAddress {
@@ -135,7 +136,7 @@ export class Listener {
     };
     const tunnel = new Tunnel({
       connection,
-      client,
+      acceptClient: (read) => readAccepted(client, read),
       connectRedis: (read) => upstream.connect(read),
       redisReady: upstream.address.kind === 'tls' ? 'secureConnect' : 'connect',
       upstreamName: upstream.describe(),

@@ -3,8 +3,8 @@
  * unchanged, in the same turn of the event loop; then a copy goes onto the tape. Forwarding comes first and knows
  * nothing of what the bytes mean.
  *
- *   client --- data ---> #readClient ---> redis        a full socket pauses the other one (backpressure)
- *   client <--- data --- #readRedis <---- redis
+ *   client --- read ---> #readClient ---> redis        a full socket pauses the other one (backpressure)
+ *   client <--- read --- #readRedis <---- redis
  *
  * `hold` stops reading on both sides, `release` goes on: for a recorder that has no memory left, where the user wants that.
  *
@@ -52,7 +52,8 @@ export interface TunnelEvents {
 
 export interface TunnelOptions {
   readonly connection: number;
-  readonly client: Socket;
+  /** The client's connection, paused: what is read from it goes to `read`, once it is resumed. */
+  readonly acceptClient: (read: (chunk: Buffer) => void) => Socket;
   /** Starts the connection to Redis: what is read from it goes to `read`, once it is resumed. */
   readonly connectRedis: (read: (chunk: Buffer) => void) => Socket;
   /** The event after which the connection to Redis stands. */
@@ -98,7 +99,8 @@ export class Tunnel {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: TunnelOptions) {
-    const { client, recording, latency } = options;
+    const { recording, latency } = options;
+    const client = options.acceptClient(this.#readClient);
     const redis = options.connectRedis(this.#readRedis);
     this.#connection = options.connection;
     this.#client = client;
@@ -211,7 +213,6 @@ export class Tunnel {
   #listenToClient(): void {
     const client = this.#client;
     const finish = (): void => this.#afterHeld(this.#toRedis, () => this.#redis.end());
-    client.on('data', this.#readClient);
     client.on('drain', () => this.#drained(this.#toClient, () => this.#resumeRedis()));
     client.on('end', () => {
       this.#closedFirst('client', 'fin');

@@ -5,6 +5,7 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { GaptraceError } from '../terminal/errors.js';
+import { onread } from './unstreamed.js';
 
 export type UpstreamAddress =
   | { readonly kind: 'tcp' | 'tls'; readonly host: string; readonly port: number }
@@ -94,21 +95,11 @@ export class Upstream {
   connect(read: (chunk: Buffer) => void): Socket {
     const { address } = this;
     if (address.kind === 'tls') return connectOverTls(address.host, address.port).on('data', read);
-    // Past the stream, which costs more than the read itself, and into memory that is there already.
-    const callback = (bytes: number): boolean => {
-      const chunk = Buffer.allocUnsafe(bytes);
-      READ_INTO.copy(chunk, 0, 0, bytes);
-      read(chunk);
-      return true;
-    };
-    const options = { allowHalfOpen: true, onread: { buffer: READ_INTO, callback } };
+    const options = { allowHalfOpen: true, onread: onread(read) };
     if (address.kind === 'unix') return connectTcp({ path: address.path, ...options });
     return connectTcp({ host: address.host, port: address.port, noDelay: true, ...options });
   }
 }
-
-/** What the kernel has for a connection goes into it, and is copied out before anything else is read. */
-const READ_INTO = Buffer.allocUnsafeSlow(64 * 1024);
 
 function connectOverTls(host: string, port: number): Socket {
   // @types/node does not know that tls.connect takes allowHalfOpen, as its documentation says.
