@@ -13,6 +13,7 @@ import type {
   TracePush,
   TraceUse,
 } from '../../proxy/trace/trace.js';
+import type { ConnectionUse } from '../connection-uses.js';
 import { type ComesAndGoes, Evidence, type Span as Times } from '../evidence.js';
 import { type Journey, type Journeys, type QueueHistory, readJourneys } from '../journey.js';
 import { PartialTrace } from '../partial-trace.js';
@@ -52,6 +53,8 @@ export function spanOf(fromUs: number, toUs: number, trace: Trace): Span {
 export interface Known extends Pick<Journeys, 'memberships' | 'seenIn' | 'connectionsOf'> {
   readonly connections: ReadonlyMap<number, TraceConnection>;
   readonly comesAndGoes: ComesAndGoes;
+  /** How each connection was used. */
+  readonly uses: ReadonlyMap<number, ConnectionUse>;
   /** Operations without keys that may concern every queue. */
   everywhere(): readonly number[];
   /** Connections of the process that reads a queue. */
@@ -162,6 +165,11 @@ export class FocusedEvidence extends Evidence {
     super(trace, fields, EVERYTHING, journeysOf(trace, fields, known), known?.comesAndGoes);
     this.#known = known;
     this.#leftOut = this.holes.filter(({ reason }) => reason === LEFT_OUT);
+  }
+
+  /** Of the whole trace, where that is known: the operations of a part end with it all the same. */
+  override get uses(): ReadonlyMap<number, ConnectionUse> {
+    return this.#known?.uses ?? super.uses;
   }
 
   /** Where all its operations are known, none of them is left out. */

@@ -1,5 +1,6 @@
 /** What a sift has found out of the whole trace, for those who look at a part of it. */
 import type { Trace, TraceConnection } from '../../proxy/trace/trace.js';
+import type { ConnectionUse } from '../connection-uses.js';
 import { Departures } from '../departures.js';
 import type { ComesAndGoes } from '../evidence.js';
 import type { Known, OperationsOf } from '../focus/focused-trace.js';
@@ -16,6 +17,7 @@ export class KnownBySift implements Known {
   readonly memberships: Journeys['memberships'];
   readonly seenIn: Journeys['seenIn'];
   readonly comesAndGoes: ComesAndGoes;
+  readonly uses: ReadonlyMap<number, ConnectionUse>;
   readonly #sift: Sift;
   readonly #trace: Trace;
   readonly #strangers = new Map<string, boolean>();
@@ -27,6 +29,7 @@ export class KnownBySift implements Known {
     this.memberships = groups.memberships;
     this.seenIn = groups.seenIn;
     this.comesAndGoes = { departures: new Departures(groups), presence: new Presence(groups) };
+    this.uses = sift.uses.all;
     this.#sift = sift;
     this.#trace = trace;
   }
@@ -36,7 +39,7 @@ export class KnownBySift implements Known {
   }
 
   inStep(connection: number): boolean {
-    return this.#sift.uses.all.get(connection)?.overlaps === false;
+    return this.uses.get(connection)?.overlaps === false;
   }
 
   *pollsWaiting(queue: string, beforeId: number, atUs: number): Generator<number> {

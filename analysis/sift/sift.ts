@@ -9,9 +9,7 @@
  * queues are general channels, are lists, or are changed by hand. `refused` says why.
  */
 import type { Reply, Trace, TraceConnection, TraceHole, TraceOperation } from '../../proxy/trace/trace.js';
-import { decodeMember, recipientsOf } from '../../server/layers/message.js';
 import { acceptanceOf } from '../acceptance.js';
-import { setOf } from '../append.js';
 import { ConnectionUses } from '../connection-uses.js';
 import { READ_MEMBERS_WITHIN_US } from '../evidence.js';
 import { SEVERAL_READERS, SeveralReaders } from '../focus/several-readers.js';
@@ -24,7 +22,9 @@ import { BACKUP_SUFFIX, isProcessQueue, type Step, stepOf } from '../profiles/ch
 import { pubSubStepOf } from '../profiles/pubsub.js';
 import { upkeepOf } from '../profiles/queue-upkeep.js';
 import { Transactions } from '../transaction.js';
+import { ChannelsSeen } from './channels-seen.js';
 import { hashOf, type Innocent, Innocents } from './innocents.js';
+import { NOBODY_NAMED, RecipientLists } from './recipient-lists.js';
 import { SiftedQueue } from './sifted-queue.js';
 import { newMessage, type UnderWay } from './under-way.js';
 
@@ -42,8 +42,7 @@ export class Sift {
   readonly everywhere: number[] = [];
   /** Of each transaction the operation by which it ended. */
   readonly ends = new Map<number, number>();
-  /** Every list of recipients. */
-  readonly recipients: (readonly string[])[] = [];
+  readonly recipients = new RecipientLists();
   /** How many operations there were. */
   operations = 0;
   /** Why this trace cannot be sifted; null where it can. */
@@ -54,14 +53,8 @@ export class Sift {
   readonly #holes: readonly TraceHole[];
   readonly #transactions = new Transactions();
   readonly #readers = new SeveralReaders();
-  readonly #numbers = new Map<string, number>();
   readonly #byNumber: SiftedQueue[] = [];
-  readonly #groupsOf = new Map<string, Set<string>>();
-  /** Channels that had left all groups at some time. */
-  readonly #left = new Set<string>();
-  /** Of each group, the channels that roll calls have shown in it. */
-  readonly #sights = new Map<string, Set<string>>();
-  readonly #shownUs = new Map<string, number>();
+  readonly #channels = new ChannelsSeen();
   #messages = 0;
 
   constructor(
@@ -135,7 +128,7 @@ export class Sift {
       case 'leave':
       case 'members':
         this.groups.add(operation, reply, step);
-        this.#grouped(operation, reply, step);
+        this.#channels.add(operation, reply, step);
         return;
     }
     if (operation.transaction !== null) this.#refuse('a queue is used in transactions');
@@ -208,28 +201,6 @@ export class Sift {
     }
   }
 
-  #grouped(
-    { requestedUs }: TraceOperation,
-    reply: Reply | null,
-    step: Extract<Step, { step: 'join' | 'leave' | 'members' }>,
-  ): void {
-    if (step.step === 'members') {
-      const sights = setOf(this.#sights, step.group);
-      for (const channel of step.channels) {
-        this.#shownUs.set(channel, requestedUs);
-        if (sights.has(channel)) continue;
-        sights.add(channel);
-        setOf(this.#groupsOf, channel).add(step.group);
-      }
-      return;
-    }
-    if (reply?.kind === 'error') return;
-    const groups = setOf(this.#groupsOf, step.channel);
-    if (step.step === 'join') groups.add(step.group);
-    else groups.delete(step.group);
-    if (groups.size === 0) this.#left.add(step.channel);
-  }
-
   #enqueued(operation: TraceOperation, reply: Reply | null, step: Extract<Step, { step: 'enqueue' }>): void {
     if (step.by === 'send') this.#refuse('messages were sent one by one');
     if (Number.isNaN(step.score)) this.#refuse('its queues are lists');
@@ -243,7 +214,7 @@ export class Sift {
       message.enqueue = markOf(operation, name);
       if (queues.size < step.deliveries.length) message.odd = true;
       message.recipients = this.#recipientsOf(member);
-      message.membersReadUs = this.#membersReadUs(message.recipients);
+      message.membersReadUs = this.#channels.membersReadUs(this.recipients.of(message.recipients) ?? []);
       message.sinceUs = Math.min(operation.requestedUs - READ_MEMBERS_WITHIN_US, message.membersReadUs ?? 0);
       queue.recipients.add(message.recipients);
       this.clocks.add(message.enqueue, step.score);
@@ -257,26 +228,15 @@ export class Sift {
         queue.accepted({
           at: message.at,
           enqueue: { ...message.enqueue, expiry: step.expiry },
-          recipients: this.recipients[message.recipients] ?? null,
+          recipients: this.recipients.of(message.recipients),
         });
       }
     }
   }
 
   #recipientsOf(member: Buffer): number {
-    const decoded = decodeMember(member);
-    const recipients = decoded.ok ? recipientsOf(decoded.message) : null;
-    if (recipients === null) {
-      this.#refuse('messages do not say whom they are for');
-      return -1;
-    }
-    const key = recipients.join('\n');
-    let number = this.#numbers.get(key);
-    if (number === undefined) {
-      number = this.recipients.length;
-      this.recipients.push(recipients);
-      this.#numbers.set(key, number);
-    }
+    const number = this.recipients.numberOf(member);
+    if (number === NOBODY_NAMED) this.#refuse('messages do not say whom they are for');
     return number;
   }
 
@@ -335,8 +295,7 @@ export class Sift {
     if (doneUs < backup.requestedUs) return null;
     const closedUs = this.#connections.get(backup.connection)?.closedUs ?? null;
     if (closedUs !== null && closedUs < (backup.repliedUs ?? Number.POSITIVE_INFINITY)) return null;
-    const recipients = this.recipients[message.recipients] ?? [];
-    if (recipients.every((channel) => this.#left.has(channel))) return null;
+    if (this.#channels.allLeft(this.recipients.of(message.recipients) ?? [])) return null;
     if (this.#holes.some((hole) => hole.fromUs <= doneUs && (hole.toUs ?? doneUs) >= message.sinceUs))
       return null;
     return {
@@ -350,17 +309,6 @@ export class Sift {
       acknowledgement: acknowledgement.id,
       membersReadUs: message.membersReadUs,
     };
-  }
-
-  /** As an Enqueue has it. */
-  #membersReadUs(recipients: number): number | null {
-    let readUs: number | null = null;
-    for (const channel of this.recipients[recipients] ?? []) {
-      const shownUs = this.#shownUs.get(channel);
-      if (shownUs === undefined) return null;
-      readUs = Math.min(readUs ?? shownUs, shownUs);
-    }
-    return readUs;
   }
 
   #received(queue: SiftedQueue, operation: TraceOperation): void {

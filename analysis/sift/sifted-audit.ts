@@ -151,7 +151,7 @@ class Auditor {
       .map(([queue]) => {
         const lists = [...(this.#sift.queues.get(queue)?.recipients ?? [])];
         const rooms = lists.flatMap((list) => {
-          const payload = { recipients: this.#sift.recipients[list] ?? null };
+          const payload = { recipients: this.#sift.recipients.of(list) };
           return roomOf({ queue, payload }, this.#evidence) ?? [];
         });
         return [queue, new Set(rooms)] as const;

@@ -39,7 +39,7 @@ export interface Looking {
 const LOOKS_US: readonly Reach[] = [
   [15_000, 60_000],
   [100_000, 300_000],
-  [600_000, 600_000],
+  [600_000, 60_000],
   [3_000_000, 3_000_000],
 ];
 /** A look may see so many operations: some 200 MB. */

@@ -4,7 +4,7 @@ import { encode } from '@msgpack/msgpack';
 import fc from 'fast-check';
 import RedisParser from 'redis-parser';
 import { describe, expect, it } from 'vitest';
-import { decodeMember, encodeMember, RANDOM_BYTES, recipientsOf } from './message.js';
+import { decodeMember, encodeMember, RANDOM_BYTES, recipientsOf, recipientsSpan } from './message.js';
 
 const random = Uint8Array.from({ length: RANDOM_BYTES }, (_, i) => i * 21);
 const withBody = (body: Uint8Array) => Buffer.concat([random, body]);
@@ -95,6 +95,49 @@ describe('the recipients of a message', () => {
     ['not a list', { __asgi_channel__: { a: 1 } }, null],
   ])('%s', (_, message, recipients) => {
     expect(recipientsOf(message)).toEqual(recipients);
+  });
+
+  const written = (member: Buffer) => {
+    const span = recipientsSpan(member);
+    return span && member.subarray(...span);
+  };
+
+  it('are found where they are written, before they are decoded', () => {
+    const member = encodeMember(
+      { type: 'x', __asgi_channel__: ['a!b', 'é'.repeat(40)], text: 'a!b' },
+      random,
+    );
+    expect(written(Buffer.from(member))?.toString('latin1')).toBe(`\xa3a!b\xd9\x50${'\xc3\xa9'.repeat(40)}`);
+  });
+
+  it.each([
+    ['binary', encode({ __asgi_channel__: [Buffer.from('a!b')] })],
+    ['text, then binary', encode({ __asgi_channel__: ['a!b', Buffer.alloc(40)] })],
+    ['a list of none', encode({ __asgi_channel__: [] })],
+    ['lists of names', encode({ __asgi_channel__: [['a!b']] })],
+    ['written longer than need be', Buffer.from('\x81\xb0__asgi_channel__\x91\xd9\x03a!b', 'latin1')],
+    ['not msgpack', Buffer.from('gAAAAABlx0')],
+    ['nothing', Buffer.alloc(0)],
+  ])('take decoding to know: %s', (_, body) => {
+    expect(recipientsSpan(withBody(body))).toBeNull();
+  });
+
+  it('are the same where the same is written, whatever else the message says', () => {
+    const name = fc.oneof(fc.string({ maxLength: 40 }), fc.string({ unit: 'grapheme', maxLength: 200 }));
+    const item = fc.oneof({ weight: 20, arbitrary: name }, fc.uint8Array({ maxLength: 40 }), fc.integer());
+    const others = fc.dictionary(fc.string({ minLength: 1, maxLength: 3 }), fc.oneof(name, fc.array(item)));
+    fc.assert(
+      fc.property(others, fc.oneof(fc.array(item), name), others, (before, to, after) => {
+        const member = withBody(encode({ ...before, __asgi_channel__: to, ...after }));
+        const decoded = decodeMember(member);
+        const recipients = decoded.ok ? recipientsOf(decoded.message) : null;
+        const plain =
+          Array.isArray(to) && to.length > 0 && recipients?.every((one) => Buffer.byteLength(one) < 256);
+        expect(written(member)).toEqual(
+          plain ? Buffer.concat((recipients ?? []).map((one) => encode(one))) : null,
+        );
+      }),
+    );
   });
 });
 

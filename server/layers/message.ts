@@ -55,7 +55,7 @@ export function decodeMember(bytes: Uint8Array): DecodedMember {
 export function decodeMessage(body: Uint8Array): DecodedMember {
   let value: unknown;
   try {
-    value = decoderFor(body.length).decode(body);
+    value = decoders.for(body.length).decode(body);
   } catch (error) {
     return { ok: false, reason: `not msgpack: ${error instanceof Error ? error.message : String(error)}` };
   }
@@ -63,24 +63,37 @@ export function decodeMessage(body: Uint8Array): DecodedMember {
   return { ok: true, message: value };
 }
 
-/** By their limit, a power of two. Making one takes a quarter of the time of decoding; each keeps the last body that it decoded. */
-const decoders: Decoder[] = [];
 const LARGEST_KEPT = 1 << 16;
 
-/** Nothing in a body can be longer than itself. Without limits, five bytes that claim an array of 2^29 items cost 4 GB. */
-function decoderFor(length: number): Decoder {
-  if (length > LARGEST_KEPT) return newDecoder(length);
-  const power = 32 - Math.clz32(length);
-  let decoder = decoders[power];
-  if (!decoder) {
-    decoder = newDecoder(2 ** power);
-    decoders[power] = decoder;
+/** By their limit, a power of two. Making one takes a quarter of the time of decoding; each keeps the last body that it decoded. */
+class Decoders {
+  readonly #kept: Decoder[] = [];
+  readonly #rawStrings: boolean;
+
+  constructor(rawStrings: boolean) {
+    this.#rawStrings = rawStrings;
   }
-  return decoder;
+
+  /** Nothing in a body can be longer than itself. Without limits, five bytes that claim an array of 2^29 items cost 4 GB. */
+  for(length: number): Decoder {
+    if (length > LARGEST_KEPT) return newDecoder(length, this.#rawStrings);
+    const power = 32 - Math.clz32(length);
+    let decoder = this.#kept[power];
+    if (!decoder) {
+      decoder = newDecoder(2 ** power, this.#rawStrings);
+      this.#kept[power] = decoder;
+    }
+    return decoder;
+  }
 }
 
-function newDecoder(limit: number): Decoder {
+const decoders = new Decoders(false);
+/** Strings stay bytes: but for keys of maps. */
+const rawDecoders = new Decoders(true);
+
+function newDecoder(limit: number, rawStrings: boolean): Decoder {
   return new Decoder({
+    rawStrings,
     useBigInt64: true,
     mapKeyConverter: stringKey,
     maxStrLength: limit,
@@ -99,6 +112,41 @@ export function recipientsOf(message: Message): readonly string[] | null {
     return recipients;
   return null;
 }
+
+/**
+ * Where in a member its list of recipients is: from the first item to the end of the last, as msgpack writes them. Same bytes, same recipients. For who
+ * reads millions of members that are for the same few: it takes less than half of what decoding takes. Null where only decoding tells.
+ */
+export function recipientsSpan(member: Uint8Array): readonly [from: number, to: number] | null {
+  if (member.length <= RANDOM_BYTES) return null;
+  const body = member.subarray(RANDOM_BYTES);
+  let value: unknown;
+  try {
+    value = rawDecoders.for(body.length).decode(body);
+  } catch {
+    return null;
+  }
+  const items: unknown = isMap(value) ? value[RECIPIENTS_KEY] : null;
+  if (!Array.isArray(items) || items.length === 0) return null;
+  let from = -1;
+  let to = -1;
+  for (const item of items) {
+    if (!(item instanceof Uint8Array)) return null;
+    const isShort = item.length < 32;
+    const at = item.byteOffset - member.byteOffset;
+    const head = at - (isShort ? 1 : 2);
+    // Binary looks the same but for its head.
+    if (item.length > 255 || member[head] !== (isShort ? SHORT_STRING | item.length : STRING_8)) return null;
+    if (from === -1) from = head;
+    else if (to !== head) return null;
+    to = at + item.length;
+  }
+  return [from, to];
+}
+
+/** How msgpack begins a string: with its length in the same byte, or in the next one. */
+const SHORT_STRING = 0xa0;
+const STRING_8 = 0xd9;
 
 /** Python's msgpack refuses other keys too (`strict_map_key`), so a layer never reads them. */
 function stringKey(key: unknown): string {
