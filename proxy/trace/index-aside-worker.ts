@@ -3,10 +3,12 @@ import { workerData } from 'node:worker_threads';
 import Database from 'better-sqlite3';
 import { Indexer } from '../indexer.js';
 import type { AsideStart, FromAside, ToAside } from './index-aside.js';
+import { say as sayTo } from './other-thread.js';
 import { ParcelWriter } from './parcel.js';
 import { indexBlock } from './spool.js';
 
-const { path, port, said, begun, keepBytes } = workerData as AsideStart;
+const start = workerData as AsideStart;
+const { path, port, begun, keepBytes } = start;
 const database = new Database(path, { fileMustExist: true });
 database.pragma('synchronous = NORMAL');
 const rows = new ParcelWriter(begun);
@@ -54,7 +56,5 @@ function toFile(): void {
 }
 
 function say(message: FromAside, transfer: ArrayBuffer[] = []): void {
-  port.postMessage(message, transfer);
-  Atomics.add(said, 0, 1);
-  Atomics.notify(said, 0);
+  sayTo(start, message, transfer);
 }

@@ -3,19 +3,15 @@
  * takes what was committed from the WAL into the file; this one writes the rows meanwhile, and waits for them as it waits for the disk. At each
  * commit the trace says where indexing stands, as ever: whoever comes next goes on from the file alone.
  */
-import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type Database from 'better-sqlite3';
-import { workerFile } from '../worker-file.js';
+import { OtherThread, type Speaking } from './other-thread.js';
 import { type Begun, type Parcel, ParcelReader } from './parcel.js';
 import type { Spool, Stored } from './spool.js';
 import type { TraceWriter } from './writer.js';
 
 /** `workerData` of the other thread. */
-export interface AsideStart {
+export interface AsideStart extends Speaking {
   readonly path: string;
-  readonly port: MessagePort;
-  /** Counts what the other thread has said, so that this one can wait for it. */
-  readonly said: Int32Array;
   readonly begun: Begun;
   readonly keepBytes: number | undefined;
 }
@@ -68,10 +64,9 @@ export function indexAside(
 }
 
 class Aside {
-  readonly #port: MessagePort;
+  readonly #other: OtherThread<ToAside, FromAside>;
   readonly #database: Database.Database;
   #commits = 0;
-  readonly #said = new Int32Array(new SharedArrayBuffer(4));
   readonly #spool: Spool;
   readonly #writer: TraceWriter;
   readonly #reader: ParcelReader;
@@ -86,22 +81,14 @@ class Aside {
     this.#writer = writer;
     this.#reader = new ParcelReader(writer);
     this.#next = spool.after(0);
-    const { port1, port2 } = new MessageChannel();
-    this.#port = port1;
     const connections = database.prepare('SELECT id FROM connection').pluck().all() as number[];
     const begun = { states: writer.states(), lastPush: writer.lastPush(), connections };
-    const start: AsideStart = { path: database.name, port: port2, said: this.#said, begun, keepBytes };
-    const worker = new Worker(workerFile('trace/index-aside-worker'), {
-      workerData: start,
-      transferList: [port2],
-    });
-    // Nobody waits for its end; and if it cannot start, `ready` sees that.
-    worker.unref();
-    worker.on('error', () => {});
+    const start: Omit<AsideStart, keyof Speaking> = { path: database.name, begun, keepBytes };
+    this.#other = new OtherThread('trace/index-aside-worker', start);
   }
 
   ready(): boolean {
-    return this.#receive(STARTED_WITHIN_MS)?.type === 'ready';
+    return this.#other.hear(STARTED_WITHIN_MS)?.type === 'ready';
   }
 
   /** The rows of some blocks, to be committed. False: they were the last. */
@@ -121,17 +108,17 @@ class Aside {
   committed(): void {
     this.#commits += 1;
     if (this.#commits % COMMITS_A_WAL === 0) this.#database.pragma('wal_checkpoint(FULL)');
-    else this.#say({ type: 'committed' });
+    else this.#other.tell({ type: 'committed' });
   }
 
   /** Waits until the other thread has let go of the trace. */
   end(): void {
-    this.#say({ type: 'end' });
+    this.#other.tell({ type: 'end' });
     this.#expect('ended');
   }
 
   close(): void {
-    this.#port.close();
+    this.#other.close();
   }
 
   #send(): void {
@@ -140,30 +127,16 @@ class Aside {
       this.#next = this.#spool.after(id);
       this.#sent += 1;
       const saves = this.#next === undefined || this.#sent % SLICE_BLOCKS === 0;
-      this.#say({ type: 'block', block, saves }, [block.buffer as ArrayBuffer]);
+      this.#other.tell({ type: 'block', block, saves }, [block.buffer as ArrayBuffer]);
       this.#underWay.push({ id, saves });
     }
   }
 
-  #say(message: ToAside, transfer: ArrayBuffer[] = []): void {
-    this.#port.postMessage(message, transfer);
-  }
-
   #expect<Type extends FromAside['type']>(type: Type): FromAside & { readonly type: Type } {
-    const received = this.#receive(SILENCE_MS);
+    const received = this.#other.hear(SILENCE_MS);
     if (received?.type === 'failed') throw received.error;
     if (received?.type !== type)
       throw new Error(`the other thread says ${received?.type ?? 'nothing'}, not ${type}`);
     return received as FromAside & { readonly type: Type };
-  }
-
-  /** Waits; undefined where nothing came. */
-  #receive(withinMs: number): FromAside | undefined {
-    for (;;) {
-      const said = Atomics.load(this.#said, 0);
-      const received = receiveMessageOnPort(this.#port);
-      if (received !== undefined) return received.message as FromAside;
-      if (Atomics.wait(this.#said, 0, said, withinMs) === 'timed-out') return undefined;
-    }
   }
 }

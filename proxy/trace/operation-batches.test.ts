@@ -1,6 +1,10 @@
+// The second thread runs the built dist/.
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { OperationBatches } from './operation-batches.js';
+import { type Condition, OperationBatches } from './operation-batches.js';
 import { CommandNames } from './recorded-operation.js';
 import { SCHEMA } from './schema.js';
 
@@ -20,9 +24,6 @@ interface Written {
   readonly answer: Buffer | null;
 }
 
-let database: Database.Database;
-let batches: OperationBatches;
-
 const bytes = (size: number): Buffer => Buffer.alloc(size, BYTES);
 
 /** Small and large ones side by side; some ids are missing. */
@@ -37,8 +38,8 @@ function bulk(value: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`$${value.length}\r\n`), value, Buffer.from('\r\n')]);
 }
 
-beforeAll(() => {
-  database = new Database(':memory:');
+function written(path: string): Database.Database {
+  const database = new Database(path);
   database.exec(SCHEMA);
   database.prepare("INSERT INTO command VALUES (1, 'ECHO')").run();
   const insert = database.prepare(
@@ -50,16 +51,18 @@ beforeAll(() => {
     const reply = answer && bulk(answer);
     insert.run(id, connection, id * 10, request, request.length, reply, reply?.length ?? 0);
   }
-  const names = database.prepare<[], [number, string]>('SELECT id, name FROM command').raw();
-  batches = new OperationBatches(database, new CommandNames(() => names.all()));
-});
-afterAll(() => database.close());
-
-const ANY = { where: '', values: [] };
-
-function between(afterId: number, untilId: number, condition: { where: string; values: unknown[] } = ANY) {
-  return [...batches.between(afterId, untilId, condition)].map(writtenOf);
+  return database;
 }
+
+function batchesOf(database: Database.Database, readsAhead: boolean): OperationBatches {
+  const names = database.prepare<[], [number, string]>('SELECT id, name FROM command').raw();
+  return new OperationBatches(database, new CommandNames(() => names.all()), () => readsAhead);
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'gaptrace-batches-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const ANY: Condition = { where: '', values: [] };
 
 function writtenOf(operation: ReturnType<OperationBatches['one']>): Written | undefined {
   if (!operation) return undefined;
@@ -72,7 +75,23 @@ function writtenOf(operation: ReturnType<OperationBatches['one']>): Written | un
   };
 }
 
-describe('operations by the batch', () => {
+describe.each([
+  ['one thread', ':memory:', false],
+  ['two threads', join(folder, 'trace.db'), true],
+  ['one, where the other cannot open the trace', ':memory:', true],
+])('operations by the batch, read by %s', (_, path, readsAhead) => {
+  let database: Database.Database;
+  let batches: OperationBatches;
+  beforeAll(() => {
+    database = written(path);
+    batches = batchesOf(database, readsAhead);
+  });
+  afterAll(() => database.close());
+
+  function between(afterId: number, untilId: number, condition: Condition = ANY) {
+    return [...batches.between(afterId, untilId, condition)].map(writtenOf);
+  }
+
   it('have the bytes that were written, whatever they are and however many', () => {
     expect(between(0, Number.MAX_SAFE_INTEGER)).toEqual(WRITTEN);
   });
@@ -105,12 +124,31 @@ describe('operations by the batch', () => {
     expect(writtenOf(batches.one(1004))).toEqual(WRITTEN.find(({ id }) => id === 1004));
     expect(batches.one(17 * 60)).toBeUndefined();
   });
+});
 
-  it('are none in an empty trace', () => {
-    const empty = new Database(':memory:');
-    empty.exec(SCHEMA);
-    const none = new OperationBatches(empty, new CommandNames(() => []));
-    expect([...none.between(0, Number.MAX_SAFE_INTEGER, ANY)]).toEqual([]);
-    empty.close();
-  });
+it('are none in an empty trace', () => {
+  const empty = new Database(':memory:');
+  empty.exec(SCHEMA);
+  expect([...batchesOf(empty, false).between(0, Number.MAX_SAFE_INTEGER, ANY)]).toEqual([]);
+  empty.close();
+});
+
+it('lets go of the trace when no more is wanted', async () => {
+  const path = join(folder, 'left.db');
+  const database = written(path);
+  const opened = (): number =>
+    readdirSync('/proc/self/fd').filter((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`) === path;
+      } catch {
+        return false; // the one that reads the folder
+      }
+    }).length;
+  for (const { id } of batchesOf(database, true).between(0, LAST_ID, ANY)) {
+    expect(id).toBe(FIRST_ID);
+    expect(opened()).toBe(2);
+    break;
+  }
+  while (opened() > 1) await new Promise((resolve) => setTimeout(resolve, 10));
+  database.close();
 });

@@ -4,10 +4,11 @@
  * (docs/decisions/0018-rows-by-the-batch.md).
  */
 import type Database from 'better-sqlite3';
+import { ReadAhead } from './read-ahead.js';
 import { type CommandNames, type OperationNumbers, RecordedOperation } from './recorded-operation.js';
 
 /** Operations of one batch. Who keeps one of them keeps the bytes of all. */
-const BATCH = 64;
+export const BATCH = 64;
 /** Where few match a condition, a batch is of those among so many ids. */
 const MOST_IDS = 1 << 14;
 /** A request or reply of more bytes is read on its own, in its turn: of such there is one at a time. */
@@ -23,7 +24,16 @@ const BATCHED = `SELECT
 const ENDS = `SELECT ifnull((SELECT min(id) FROM operation), 1) AS firstId,
   ifnull((SELECT max(id) FROM operation), 0) AS lastId`;
 
-type BatchRow = readonly [numbers: string, requests: Buffer | null, replies: Buffer | null];
+/** As `batchesBetween` gives them. */
+export type BatchRow = readonly [numbers: string, requests: Uint8Array | null, replies: Uint8Array | null];
+
+/** The batch of all operations after an id and up to another. */
+export function batchesBetween(database: Database.Database): Database.Statement<[number, number], BatchRow> {
+  const sql = `${BATCHED} WHERE ${BETWEEN}`;
+  return database.prepare<[number, number]>(sql).raw() as Database.Statement<[number, number], BatchRow>;
+}
+
+const BETWEEN = 'o.id > ? AND o.id <= ?';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -40,23 +50,34 @@ export class OperationBatches {
   readonly #database: Database.Database;
   readonly #commands: CommandNames;
   readonly #statements = new Map<string, Database.Statement<unknown[]>>();
+  readonly #readsAhead: (ids: number) => boolean;
 
-  constructor(database: Database.Database, commands: CommandNames) {
+  /** `readsAhead`: whether so many ids are read by a second thread. Not of a trace that is being written. */
+  constructor(database: Database.Database, commands: CommandNames, readsAhead: (ids: number) => boolean) {
     this.#database = database;
     this.#commands = commands;
+    this.#readsAhead = readsAhead;
   }
 
   /** Those after one id and up to another, ascending. */
   *between(afterId: number, untilId: number, condition: Condition): Generator<RecordedOperation, void> {
     const { firstId, lastId } = this.ends();
-    const statement = this.#batches('o.id > ? AND o.id <= ?', condition);
+    const statement = this.#batches(BETWEEN, condition);
     const endId = Math.min(untilId, lastId);
-    let ids = BATCH;
-    for (let id = Math.max(afterId, firstId - 1); id < endId; ) {
-      const batch = batchOf(statement.get(id, Math.min(id + ids, endId), ...condition.values));
-      for (const numbers of batch.rows) yield this.#operation(numbers, batch);
-      id += ids;
-      ids = batch.rows.length > BATCH / 2 ? BATCH : Math.min(2 * ids, MOST_IDS);
+    const fromId = Math.max(afterId, firstId - 1);
+    const isAhead = condition.where === '' && this.#readsAhead(endId - fromId);
+    const ahead = isAhead ? new ReadAhead(this.#database.name, fromId, endId) : null;
+    try {
+      let ids = BATCH;
+      for (let id = fromId; id < endId; ) {
+        const read = ahead?.next() ?? statement.get(id, Math.min(id + ids, endId), ...condition.values);
+        const batch = batchOf(read);
+        for (const numbers of batch.rows) yield this.#operation(numbers, batch);
+        id += ids;
+        ids = ahead || batch.rows.length > BATCH / 2 ? BATCH : Math.min(2 * ids, MOST_IDS);
+      }
+    } finally {
+      ahead?.close();
     }
   }
 
@@ -131,8 +152,8 @@ class Pieces {
   readonly #block: Buffer;
   #at = 0;
 
-  constructor(block: Buffer | null) {
-    this.#block = block ?? NOTHING;
+  constructor(block: Uint8Array | null) {
+    this.#block = block ? Buffer.from(block.buffer, block.byteOffset, block.length) : NOTHING;
   }
 
   next(bytes: number): Buffer {

@@ -2,6 +2,7 @@
  * A trace file as the rows that analysis/ works from. Each call sees one state of the trace, also while a proxy goes on
  * writing; `snapshot` makes one of several. Arguments and replies are decoded when somebody looks at them.
  */
+import { availableParallelism } from 'node:os';
 import type Database from 'better-sqlite3';
 import { GaptraceError, messageOf } from '../../terminal/errors.js';
 import { explained } from './explained.js';
@@ -26,6 +27,8 @@ import type {
 } from './trace.js';
 
 const TOLD_EVERY = 4096;
+/** So many operations are read by a second thread: half a second of work. */
+const AHEAD_FROM = 100_000;
 
 export class SqliteTrace implements Trace {
   readonly path: string;
@@ -41,7 +44,7 @@ export class SqliteTrace implements Trace {
   constructor(path: string, database: Database.Database, onRead?: OnRead) {
     this.path = path;
     this.#database = database;
-    this.#batches = new OperationBatches(database, this.#commands);
+    this.#batches = new OperationBatches(database, this.#commands, (ids) => this.#readsAhead(ids));
     this.#onRead = onRead;
   }
 
@@ -88,6 +91,11 @@ export class SqliteTrace implements Trace {
     } finally {
       state.return?.();
     }
+  }
+
+  /** Of a trace that is being written, another thread might see another state. */
+  #readsAhead(ids: number): boolean {
+    return ids >= AHEAD_FROM && availableParallelism() > 1 && this.#metaValue('ended') !== undefined;
   }
 
   /** Until it is returned, whatever is read sees one state of the trace. */
