@@ -90,8 +90,7 @@ export interface Journeys {
   readonly connectionsOf: ReadonlyMap<string, ReadonlySet<number>>;
 }
 
-/** A MULTI says nothing that its commands do not. */
-const READ = [...new Set([...COMMANDS, ...UPKEEP_COMMANDS])].filter((command) => command !== 'MULTI');
+const READ = [...new Set([...COMMANDS, ...UPKEEP_COMMANDS])];
 
 /** Reads a whole trace. Memory grows with the number of messages in it. */
 export function readJourneys(

@@ -1,35 +1,53 @@
 /** MULTI … EXEC: what was queued in between runs at EXEC, and has its reply there. */
 import type { Reply, TraceOperation } from '../proxy/trace/trace.js';
-import { append } from './append.js';
+
+interface UnderWay {
+  /** The sequence number of its MULTI; null where that is not among the operations given. */
+  readonly multi: number | null;
+  readonly queued: TraceOperation[];
+}
 
 /**
- * Operations in the order in which they took effect, each with its reply: what was queued under a MULTI waits for its EXEC. Memory grows with
- * the transactions that are under way.
+ * Operations in the order in which they took effect, each with its reply: what was queued under a MULTI waits for its EXEC. Of a transaction some
+ * operations may be left out, but for the MULTI. Memory grows with the transactions that are under way.
  */
 export class Transactions {
-  readonly #queued = new Map<number, TraceOperation[]>();
+  readonly #underWay = new Map<number, UnderWay>();
 
-  /** What takes effect by this operation, which is of a transaction; the MULTI itself is not to be given. */
+  /** What takes effect by this operation, which is of a transaction. */
   *ended(operation: TraceOperation, transaction: number): Generator<[TraceOperation, Reply | null]> {
-    if (operation.command === 'EXEC') {
-      yield* executed(this.#queued.get(transaction) ?? [], operation);
-      this.#queued.delete(transaction);
-    } else if (operation.command === 'DISCARD') this.#queued.delete(transaction);
-    else append(this.#queued, transaction, operation);
+    const { command, sequence } = operation;
+    if (command === 'MULTI') {
+      this.#underWay.set(transaction, { multi: sequence, queued: [] });
+      return;
+    }
+    const { multi, queued } = this.#underWay.get(transaction) ?? { multi: null, queued: [] };
+    if (command === 'EXEC' || command === 'DISCARD') {
+      this.#underWay.delete(transaction);
+      if (command === 'EXEC') yield* executed(queued, operation, multi);
+    } else {
+      queued.push(operation);
+      this.#underWay.set(transaction, { multi, queued });
+    }
   }
 }
 
-/** Pairs what was queued with the items of EXEC's reply. What was refused when it was queued has its own reply; of an aborted transaction only that. */
-export function* executed(
+/**
+ * What was queued, each with its item of EXEC's reply: that of its place between MULTI and EXEC, where there are as many items as places. What was refused
+ * when it was queued has its own reply; of an aborted transaction only that.
+ */
+function* executed(
   queued: readonly TraceOperation[],
   exec: TraceOperation,
+  multi: number | null,
 ): Generator<[TraceOperation, Reply | null]> {
-  const { reply } = exec;
+  const { reply, sequence } = exec;
   const aborted = reply !== null && reply.kind !== 'array'; // an error, or nil after WATCH
-  let item = 0;
+  const items = reply?.kind === 'array' ? reply.items : [];
+  const first = multi !== null && sequence - multi - 1 === items.length ? multi + 1 : Number.NaN;
   for (const operation of queued) {
     if (operation.reply?.kind === 'error') yield [operation, operation.reply];
-    else if (!aborted) yield [new Ran(operation, exec), reply?.items[item++] ?? null];
+    else if (!aborted) yield [new Ran(operation, exec), items[operation.sequence - first] ?? null];
   }
 }
 

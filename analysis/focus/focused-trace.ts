@@ -64,7 +64,7 @@ export interface Known extends Pick<Journeys, 'memberships' | 'seenIn' | 'connec
   /** Polls of a queue that were asked for before an operation and outstanding at a moment, or had just been answered. */
   pollsWaiting(queue: string, beforeId: number, atUs: number): Iterable<number>;
   /** The operation by which a transaction ended; empty where none did. */
-  endOf(transaction: number | null): readonly number[];
+  endOf(transaction: number): readonly number[];
   /** What names the message in its queue. Null: it is plainly delivered, or there is none. */
   operationsOf(journey: Journey): OperationsOf | null;
   /** Were all messages of the queue sent and popped through the proxy, as far as is known? */

@@ -233,9 +233,13 @@ export function idsOf(
   addAll(ids, also);
   if (ground.known) {
     const { known } = ground;
-    for (const { transaction } of read.of(ascending(ids))) addAll(ids, known.endOf(transaction));
+    for (const { transaction } of read.of(ascending(ids)))
+      if (transaction !== null) addAll(ids, [transaction, ...known.endOf(transaction)]);
   } else {
-    addAll(ids, read.add(trace.operations({ commands: ENDS, afterId: fromId - 1, untilId: beforeId - 1 })));
+    addAll(
+      ids,
+      read.add(trace.operations({ commands: BRACKETS, afterId: fromId - 1, untilId: beforeId - 1 })),
+    );
     addMembers(ids, span, ground);
   }
   return ascending(ids);
@@ -291,8 +295,8 @@ function membersOf(step: Step | null): readonly Buffer[] {
   }
 }
 
-/** EXEC names no key. */
-const ENDS = ['EXEC', 'DISCARD'];
+/** They name no key. */
+const BRACKETS = ['MULTI', 'EXEC', 'DISCARD'];
 
 function partOf(read: ReadOperations, ids: Iterable<number>): Pick<Trace, 'operations'> {
   const sorted = ascending(ids);

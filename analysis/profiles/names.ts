@@ -2,11 +2,14 @@
  * Names of keys and channels. They are text; where one is not UTF-8 it becomes Latin-1, which keeps different bytes different.
  */
 
+import { isAscii } from 'node:buffer';
+
 /** A queue's backup is its name with this. */
 export const BACKUP_SUFFIX = '$inflight';
 
 /** The text of a key or channel name. */
 export function nameOf(bytes: Buffer): string {
+  if (isAscii(bytes)) return bytes.toString('latin1');
   const text = bytes.toString('utf8');
   return Buffer.byteLength(text, 'utf8') === bytes.length && !text.includes('\ufffd')
     ? text

@@ -57,8 +57,8 @@ export class KnownBySift implements Known {
     return this.#sift.everywhere;
   }
 
-  endOf(transaction: number | null): readonly number[] {
-    const end = transaction === null ? undefined : this.#sift.ends.get(transaction);
+  endOf(transaction: number): readonly number[] {
+    const end = this.#sift.ends.get(transaction);
     return end === undefined ? [] : [end];
   }
 

@@ -74,7 +74,6 @@ export class Sift {
     this.operations++;
     this.uses.add(operation);
     const { transaction } = operation;
-    if (operation.command === 'MULTI') return;
     if (transaction === null) this.#take(operation, operation.reply);
     else {
       if (operation.command === 'EXEC' || operation.command === 'DISCARD')
@@ -188,7 +187,7 @@ export class Sift {
         this.#refuse('queues were removed');
       return;
     }
-    if (!isProcessQueue(upkeep.queue)) return;
+    if (!this.queues.has(upkeep.queue) && !isProcessQueue(upkeep.queue)) return;
     const queue = this.#queue(upkeep.queue, operation);
     switch (upkeep.upkeep) {
       case 'trim':
@@ -225,11 +224,12 @@ export class Sift {
       if (acceptance === 'accepted' && !message.accepted) {
         message.accepted = true;
         message.expiresUs = operation.requestedUs + (step.expiry ?? 0) * 1e6;
-        queue.accepted({
-          at: message.at,
-          enqueue: { ...message.enqueue, expiry: step.expiry },
-          recipients: this.recipients.of(message.recipients),
-        });
+        if (queue.isSilentAt(operation.requestedUs))
+          queue.sentInSilence({
+            at: message.at,
+            enqueue: { ...message.enqueue, expiry: step.expiry },
+            recipients: this.recipients.of(message.recipients),
+          });
       }
     }
   }

@@ -12,7 +12,7 @@ import { audit } from '../audit.js';
 import { DEFAULT_FIELDS } from '../payload.js';
 import { CutTrace } from '../testing/cut-trace.js';
 import { randomCuts, randomJourneys } from '../testing/random-journeys.js';
-import { memberOf, PROCESS, ScriptedTrace } from '../testing/scripted-trace.js';
+import { integer, memberOf, PROCESS, QUEUE, ScriptedTrace } from '../testing/scripted-trace.js';
 import { healthy, message } from '../testing/verdict-of.js';
 import { hashOf } from './innocents.js';
 import { siftedAudit } from './sifted-audit.js';
@@ -136,22 +136,54 @@ function alike(type: string): Buffer {
   return Buffer.from(encodeMember({ type, __asgi_channel__: [ANNA] }, Buffer.alloc(12)));
 }
 
+/** A message a second. */
+function deliver(fromS: number, toS: number, trace: ScriptedTrace): void {
+  for (let second = fromS; second < toS; second++) {
+    trace.groupSend(second * 1000, 1, message(second));
+    trace.receive(second * 1000 + 10, 2, message(second));
+  }
+}
+
 describe('what the usual looks must see', () => {
+  const oneLook = (beforeUs: number, afterUs: number): Looking => ({
+    looksUs: [[beforeUs, afterUs]],
+    fewForEach: 0,
+    mostAtAll: 0,
+  });
+
+  it('of a transaction that trims several queues: which of its replies is of this one', () => {
+    const trace = healthy();
+    const trim = (queue: string) => ['ZREMRANGEBYSCORE', queue, '0', '35'];
+    const [before, after] = ['a', 'b'].map((digit) => `chatspecific.${digit.repeat(32)}!`) as [
+      string,
+      string,
+    ];
+    deliver(10, 20, trace);
+    trace.groupSend(30_000, 1, message(30));
+    trace.groupSend(60_000, 1, message(60));
+    for (let second = 31; second < 95; second += 4) trace.restore(second * 1000, 2);
+    trace.transaction(95_000, 1, [
+      [trim(before), integer(0)],
+      [trim(QUEUE), integer(1)],
+      [trim(after), integer(0)],
+    ]);
+    trace.receive(95_500, 2, message(60));
+    deliver(96, 105, trace);
+    trace.watermarkUs = 110_000_000;
+    const audits = both(trace, oneLook(3_000_000, 12_000_000));
+    expect(audits?.sifted).toMatchObject({ totals: { causes: { 'message-expired': 1 } } });
+    expect(audits?.sifted).toEqual(audits?.whole);
+  });
+
   it('a receiver that stalls for a minute: the polls before and after', () => {
     const trace = healthy();
-    const deliver = (fromS: number, toS: number): void => {
-      for (let second = fromS; second < toS; second++) {
-        trace.groupSend(second * 1000, 1, message(second));
-        trace.receive(second * 1000 + 10, 2, message(second));
-      }
-    };
-    deliver(10, 20);
+    deliver(10, 20, trace);
     trace.groupSend(30_000, 1, message(30));
     trace.groupSend(50_000, 1, message(50), { full: 1 });
     trace.receive(79_000, 2, message(30));
-    deliver(80, 90);
+    deliver(80, 90, trace);
     trace.watermarkUs = 100_000_000;
-    const audits = both(trace, { looksUs: [[3_000_000, 3_000_000]], fewForEach: 0, mostAtAll: 0 });
+    const audits = both(trace, oneLook(3_000_000, 3_000_000));
     expect(audits?.sifted).toMatchObject({ totals: { causes: { 'receiver-stalled': 1 } } });
     expect(audits?.sifted).toEqual(audits?.whole);
   });

@@ -111,9 +111,14 @@ export class SiftedQueue {
     this.#sent = this.#sent.slice(before.length);
   }
 
-  /** A message was accepted for the first time. */
-  accepted(sent: SentInSilence): void {
-    if (this.#endedUs <= sent.enqueue.requestedUs) this.#sent.push(sent);
+  /** Have all steps of receiving so far ended by then? */
+  isSilentAt(us: number): boolean {
+    return this.#endedUs <= us;
+  }
+
+  /** A message was accepted for the first time, while nobody polled. */
+  sentInSilence(sent: SentInSilence): void {
+    this.#sent.push(sent);
   }
 
   /** The trace is over. */
