@@ -84,7 +84,7 @@ module.exports = {
     {
       name: 'net-in-one-place',
       severity: 'error',
-      from: { path: '^proxy/', pathNot: '(\\.test\\.ts$|^proxy/(listener|tunnel|upstream)\\.ts$)' },
+      from: { path: '^proxy/', pathNot: '(\\.test\\.ts$|^proxy/(listener|tunnel|unstreamed|upstream)\\.ts$)' },
       to: { path: '^(node:)?(net|tls)$' },
     },
     {

@@ -4,36 +4,15 @@
  * (docs/decisions/0018-rows-by-the-batch.md).
  */
 import type Database from 'better-sqlite3';
+import { BATCH, BATCHED, type BatchRow, BETWEEN, LARGE } from './batch-sql.js';
 import { ReadAhead } from './read-ahead.js';
 import { type CommandNames, type OperationNumbers, RecordedOperation } from './recorded-operation.js';
 
-/** Operations of one batch. Who keeps one of them keeps the bytes of all. */
-export const BATCH = 64;
 /** Where few match a condition, a batch is of those among so many ids. */
 const MOST_IDS = 1 << 14;
-/** A request or reply of more bytes is read on its own, in its turn: of such there is one at a time. */
-const LARGE = 4096;
-
-const BATCHED = `SELECT
-  json_group_array(json_array(o.id, o.connection, o.sequence, o.command, o.requested_us, o.replied_us, o.flushed_us, o.owed, o.pipelined,
-    o.transaction_id, o.reply_kind, o.request_length, length(o.request), o.reply_length, length(o.reply))),
-  CAST(group_concat(CASE WHEN length(o.request) <= ${LARGE} THEN o.request END, '') AS BLOB),
-  CAST(group_concat(CASE WHEN length(o.reply) <= ${LARGE} THEN o.reply END, '') AS BLOB)
-  FROM operation o`;
 
 const ENDS = `SELECT ifnull((SELECT min(id) FROM operation), 1) AS firstId,
   ifnull((SELECT max(id) FROM operation), 0) AS lastId`;
-
-/** As `batchesBetween` gives them. */
-export type BatchRow = readonly [numbers: string, requests: Uint8Array | null, replies: Uint8Array | null];
-
-/** The batch of all operations after an id and up to another. */
-export function batchesBetween(database: Database.Database): Database.Statement<[number, number], BatchRow> {
-  const sql = `${BATCHED} WHERE ${BETWEEN}`;
-  return database.prepare<[number, number]>(sql).raw() as Database.Statement<[number, number], BatchRow>;
-}
-
-const BETWEEN = 'o.id > ? AND o.id <= ?';
 
 const NOTHING = Buffer.alloc(0);
 

@@ -1,7 +1,7 @@
 /** The other thread of read-ahead.ts: reads as many parcels ahead as it is told to. */
 import { workerData } from 'node:worker_threads';
 import Database from 'better-sqlite3';
-import { BATCH, type BatchRow, batchesBetween } from './operation-batches.js';
+import { BATCH, type BatchRow, batchesBetween } from './batch-sql.js';
 import { say } from './other-thread.js';
 import { type FromReader, PARCEL, type ReadAheadStart, type ToReader } from './read-ahead.js';
 

@@ -2,7 +2,7 @@
  * Operations of a trace that is over, read from the file by a second thread while this one works on those before: what SQLite takes for a row is a fifth
  * of what an audit takes (docs/decisions/0018-rows-by-the-batch.md). Of a trace that is being written each thread might see another state.
  */
-import type { BatchRow } from './operation-batches.js';
+import type { BatchRow } from './batch-sql.js';
 import { OtherThread, type Speaking } from './other-thread.js';
 
 /** `workerData` of the other thread. */
