@@ -84,7 +84,10 @@ module.exports = {
     {
       name: 'net-in-one-place',
       severity: 'error',
-      from: { path: '^proxy/', pathNot: '(\\.test\\.ts$|^proxy/(listener|tunnel|unstreamed|upstream)\\.ts$)' },
+      from: {
+        path: '^proxy/',
+        pathNot: '(\\.test\\.ts$|^proxy/(listener|tunnel|unstreamed|upstream)\\.ts$)',
+      },
       to: { path: '^(node:)?(net|tls)$' },
     },
     {
