@@ -23,6 +23,7 @@ import type { Socket } from 'node:net';
 import type { ResetsAfterDelivery } from './delivery.js';
 import { DelayedOutlet, isFull, type Latency, type Outlet } from './latency.js';
 import type { ClosedBody, ClosedBy, ClosedHow, OpenedBody } from './tape.js';
+import { pauseReading } from './unstreamed.js';
 
 /** What a tunnel tells the recorder. The methods copy what they keep, return at once and do not throw. */
 export interface Recording {
@@ -127,8 +128,8 @@ export class Tunnel {
   /** Reads nothing more from either side, until `release`. */
   hold(): void {
     this.#held = true;
-    this.#client.pause();
-    if (this.#connected) this.#redis.pause(); // before that it has nothing to say, and a TLS handshake needs reading
+    pauseReading(this.#client);
+    if (this.#connected) pauseReading(this.#redis); // before that it has nothing to say, and a TLS handshake needs reading
   }
 
   /** Goes on reading, unless a full socket on the other side is waited for. */
@@ -142,13 +143,14 @@ export class Tunnel {
   stop(): void {
     this.#closedFirst('proxy', 'fin');
     this.#stopping = true;
-    this.#client.pause();
+    pauseReading(this.#client);
     for (const outlet of [this.#toRedis, this.#toClient])
       if (outlet instanceof DelayedOutlet) outlet.release();
     if (!this.#connected) this.#redis.destroy();
     this.#resumeRedis();
     this.#redis.end();
-    this.#redis.once('close', () => this.#client.destroySoon());
+    // By then reading the client goes on: what it had sent is recorded, though Redis never gets it.
+    this.#redis.once('close', () => setImmediate(() => this.#client.destroySoon()));
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.destroy(), STOP_GRACE_MS);
   }
@@ -167,7 +169,7 @@ export class Tunnel {
     this.#fromClient += chunk.length;
     if (!this.#redisGone) {
       this.#toRedis.write(chunk, this.#redisTook);
-      if (isFull(this.#toRedis)) this.#client.pause();
+      if (isFull(this.#toRedis)) pauseReading(this.#client);
     }
     try {
       this.#recording.clientBytes(this.#connection, atUs, chunk);
@@ -185,7 +187,7 @@ export class Tunnel {
       // A write that failed leaves nothing waiting either: the error tells the two apart.
       flushed = this.#toClient.writableLength === 0 && this.#client.errored === null;
       if (flushed) this.#takenByClient = this.#fromRedis;
-      else if (isFull(this.#toClient)) this.#redis.pause();
+      else if (isFull(this.#toClient)) pauseReading(this.#redis);
     }
     try {
       this.#recording.redisBytes(this.#connection, atUs, chunk, flushed);
@@ -236,7 +238,7 @@ export class Tunnel {
     redis.once(redisReady, () => {
       clearTimeout(this.#timer);
       this.#connected = true;
-      if (this.#held) redis.pause();
+      if (this.#held) pauseReading(redis);
       this.#events.connected();
     });
     redis.resume();

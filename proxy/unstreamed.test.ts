@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { readAccepted } from './unstreamed.js';
+import { pauseReading, readAccepted } from './unstreamed.js';
 
 const stops: (() => void)[] = [];
 afterEach(() => {
@@ -49,12 +49,26 @@ describe.each([
     client.write('two');
     await until(() => chunks.length === 2);
     expect(chunks.map(String)).toEqual(['one', 'two']);
-    socket.pause();
+    pauseReading(socket);
     client.write('three');
     await pause();
     expect(chunks.length).toBe(2);
     socket.resume();
     await until(() => chunks.length === 3);
+  });
+
+  test('gives nothing that comes after it was resumed and paused in one turn', async () => {
+    const { client, accepted } = await pair();
+    const chunks: Buffer[] = [];
+    const socket = readAccepted(asGiven(accepted), (chunk) => chunks.push(chunk));
+    stops.push(() => socket.destroy());
+    socket.resume();
+    pauseReading(socket);
+    client.write('one');
+    await pause();
+    expect(chunks).toEqual([]);
+    socket.resume();
+    await until(() => chunks.length === 1);
   });
 
   test('can be written to after the other side has ended, and ends', async () => {

@@ -40,3 +40,14 @@ export function readAccepted(accepted: Socket, read: (chunk: Buffer) => void): S
   const options: OfHandle = { handle, allowHalfOpen: true, pauseOnCreate: true, onread: onread(read) };
   return new Socket(options);
 }
+
+/**
+ * Nothing more is read until `resume`. Where that was called for the first time in the same turn, Node's own `pause` does not do it: at the turn's end the
+ * stream asks for a first read, and for such a socket that begins reading anew.
+ */
+export function pauseReading(socket: Socket): void {
+  socket.pause();
+  process.nextTick(() => {
+    if (socket.isPaused()) socket.pause();
+  });
+}
