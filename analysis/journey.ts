@@ -212,7 +212,7 @@ export class JourneyBuilder {
         acceptance,
         error: reply?.kind === 'error' ? reply.text : null,
         score: step.score,
-        membersReadUs: step.by === 'group_send' ? this.#readUs(journey.payload.recipients) : null,
+        membersReadUs: step.by === 'group_send' ? this.membersReadUs(journey.payload.recipients) : null,
         expiry: step.expiry,
         capacity,
         full,
@@ -220,9 +220,15 @@ export class JourneyBuilder {
     }
   }
 
-  #readUs(recipients: readonly string[] | null): number | null {
-    const shown = (recipients ?? []).map((channel) => this.#shownUs.get(channel) ?? null);
-    return shown.includes(null) || shown.length === 0 ? null : Math.min(...(shown as number[]));
+  /** As an Enqueue for these recipients has it now. */
+  membersReadUs(recipients: readonly string[] | null): number | null {
+    let readUs: number | null = null;
+    for (const channel of recipients ?? []) {
+      const shownUs = this.#shownUs.get(channel);
+      if (shownUs === undefined) return null;
+      readUs = Math.min(readUs ?? shownUs, shownUs);
+    }
+    return readUs;
   }
 
   #polled(operation: TraceOperation, reply: Reply | null, step: Extract<Step, { step: 'poll' }>): void {

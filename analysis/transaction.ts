@@ -1,6 +1,9 @@
 /** MULTI … EXEC: what was queued in between runs at EXEC, and has its reply there. */
 import type { Reply, TraceOperation } from '../proxy/trace/trace.js';
 
+/** What begins and ends a transaction; they name no key. */
+export const BRACKETS: readonly string[] = ['MULTI', 'EXEC', 'DISCARD'];
+
 interface UnderWay {
   /** The sequence number of its MULTI; null where that is not among the operations given. */
   readonly multi: number | null;

@@ -13,6 +13,7 @@ import { Judge, type JudgedJourney } from '../judge.js';
 import { firstSince } from '../moment.js';
 import { type PayloadFields, readPayload } from '../payload.js';
 import { BACKUP_SUFFIX, COMMANDS, type Step, stepOf } from '../profiles/channel-layer.js';
+import { BRACKETS } from '../transaction.js';
 import type { Verdict } from '../verdict.js';
 import {
   EDGE_US,
@@ -263,7 +264,7 @@ function addAll<Item>(items: Set<Item>, more: Iterable<Item>): void {
 }
 
 /** What carries a message, in its request or in its reply. */
-const MESSAGES = COMMANDS.filter((command) => !['ZRANGE', 'MULTI', 'EXEC', 'DISCARD'].includes(command));
+const MESSAGES = COMMANDS.filter((command) => !['ZRANGE', ...BRACKETS].includes(command));
 
 /** Whom the messages are for that some operations carry. */
 function recipientsIn(operations: Iterable<TraceOperation>, fields: PayloadFields): Set<string> {
@@ -294,9 +295,6 @@ function membersOf(step: Step | null): readonly Buffer[] {
       return [];
   }
 }
-
-/** They name no key. */
-const BRACKETS = ['MULTI', 'EXEC', 'DISCARD'];
 
 function partOf(read: ReadOperations, ids: Iterable<number>): Pick<Trace, 'operations'> {
   const sorted = ascending(ids);

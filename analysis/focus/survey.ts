@@ -11,6 +11,7 @@ import { type PayloadFields, readPayload, readPublished } from '../payload.js';
 import { COMMANDS, isProcessQueue, type Step, stepOf } from '../profiles/channel-layer.js';
 import { pubSubStepOf } from '../profiles/pubsub.js';
 import { upkeepOf } from '../profiles/queue-upkeep.js';
+import { BRACKETS } from '../transaction.js';
 import { SEVERAL_READERS, SeveralReaders } from './several-readers.js';
 
 /** What a queue's receiving is like on the whole. */
@@ -34,12 +35,10 @@ export interface SurveySink {
   foundEverywhere(operation: number): void;
 }
 
-const TRANSACTIONS: ReadonlySet<string> = new Set(['MULTI', 'EXEC', 'DISCARD']);
-
 /** What a survey is interested in. */
 export const SURVEYED: readonly string[] = [
   ...new Set([...COMMANDS, 'PUBLISH', 'SELECT', 'FLUSHALL', 'FLUSHDB']),
-].filter((command) => !TRANSACTIONS.has(command));
+].filter((command) => !BRACKETS.includes(command));
 
 /** Members that are under way are remembered, so many at most; a queue whose oldest is forgotten may seem odd. */
 const REMEMBERED = 50_000;

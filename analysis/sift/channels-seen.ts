@@ -1,5 +1,5 @@
-/** What a pass remembers of who was in which group, so far: who had left them all, and when a roll call last showed a channel. */
-import type { Reply, TraceOperation } from '../../proxy/trace/trace.js';
+/** What a pass remembers of who was in which group, so far: who had left them all. */
+import type { Reply } from '../../proxy/trace/trace.js';
 import { setOf } from '../append.js';
 import type { Step } from '../profiles/channel-layer.js';
 
@@ -9,18 +9,12 @@ export class ChannelsSeen {
   readonly #left = new Set<string>();
   /** Of each group, the channels that roll calls have shown in it. */
   readonly #shownIn = new Map<string, Set<string>>();
-  readonly #shownUs = new Map<string, number>();
 
   /** Somebody joins a group or leaves it, or a roll call of one. */
-  add(
-    { requestedUs }: TraceOperation,
-    reply: Reply | null,
-    step: Extract<Step, { step: 'join' | 'leave' | 'members' }>,
-  ): void {
+  add(reply: Reply | null, step: Extract<Step, { step: 'join' | 'leave' | 'members' }>): void {
     if (step.step === 'members') {
       const shown = setOf(this.#shownIn, step.group);
       for (const channel of step.channels) {
-        this.#shownUs.set(channel, requestedUs);
         if (shown.has(channel)) continue;
         shown.add(channel);
         setOf(this.#groupsOf, channel).add(step.group);
@@ -37,16 +31,5 @@ export class ChannelsSeen {
   /** Had each of these channels left all groups at some time? */
   allLeft(channels: readonly string[]): boolean {
     return channels.every((channel) => this.#left.has(channel));
-  }
-
-  /** Since when all these channels are known to have been members, as an Enqueue has it; null where one is not. */
-  membersReadUs(channels: readonly string[]): number | null {
-    let readUs: number | null = null;
-    for (const channel of channels) {
-      const shownUs = this.#shownUs.get(channel);
-      if (shownUs === undefined) return null;
-      readUs = Math.min(readUs ?? shownUs, shownUs);
-    }
-    return readUs;
   }
 }

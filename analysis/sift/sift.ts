@@ -127,7 +127,7 @@ export class Sift {
       case 'leave':
       case 'members':
         this.groups.add(operation, reply, step);
-        this.#channels.add(operation, reply, step);
+        this.#channels.add(reply, step);
         return;
     }
     if (operation.transaction !== null) this.#refuse('a queue is used in transactions');
@@ -213,7 +213,7 @@ export class Sift {
       message.enqueue = markOf(operation, name);
       if (queues.size < step.deliveries.length) message.odd = true;
       message.recipients = this.#recipientsOf(member);
-      message.membersReadUs = this.#channels.membersReadUs(this.recipients.of(message.recipients) ?? []);
+      message.membersReadUs = this.groups.membersReadUs(this.recipients.of(message.recipients));
       message.sinceUs = Math.min(operation.requestedUs - READ_MEMBERS_WITHIN_US, message.membersReadUs ?? 0);
       queue.recipients.add(message.recipients);
       this.clocks.add(message.enqueue, step.score);
